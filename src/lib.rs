@@ -1,0 +1,14 @@
+//! `pandium-sidecar` stands beside a web app, maps its session headers to Pandium's tenant token,
+//! and sends the visitor on. ARCHITECTURE.md is the map; modules stand here floor by floor, the
+//! lowest first, and use only what stands on floors below their own.
+
+// Floor 0: vocabulary and instruments.
+pub mod place;
+pub mod redact;
+pub mod refusal;
+pub mod value;
+
+// Floor 1a: the domain.
+pub mod claims;
+pub mod fields;
+pub mod integration;

@@ -1,0 +1,141 @@
+//! The values that travel from a session to a claim.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The type of a value, known at load for every field and every expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `string`
+    Text,
+    /// `list`, of text
+    List,
+    /// `int`
+    Int,
+    /// `bool`
+    Bool,
+    /// `json`: any JSON value
+    Json,
+}
+
+impl Kind {
+    /// The word that the configuration file has for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::List => "list",
+            Self::Int => "int",
+            Self::Bool => "bool",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// One value. It borrows from the request wherever it can.
+#[derive(Clone, PartialEq)]
+pub enum Value<'a> {
+    /// Text.
+    Text(Cow<'a, str>),
+    /// A list of text.
+    List(Vec<Cow<'a, str>>),
+    /// An integer.
+    Int(i64),
+    /// True or false.
+    Bool(bool),
+    /// Any JSON.
+    Json(serde_json::Value),
+}
+
+impl Value<'_> {
+    /// The type of this value.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::List(_) => Kind::List,
+            Self::Int(_) => Kind::Int,
+            Self::Bool(_) => Kind::Bool,
+            Self::Json(_) => Kind::Json,
+        }
+    }
+
+    /// The same value, borrowing nothing.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::List(items) => {
+                Value::List(items.into_iter().map(|item| Cow::Owned(item.into_owned())).collect())
+            }
+            Self::Int(n) => Value::Int(n),
+            Self::Bool(b) => Value::Bool(b),
+            Self::Json(json) => Value::Json(json),
+        }
+    }
+}
+
+/// Values come from visitors: a log or a failing test shows their form alone.
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "string, {} bytes", text.len()),
+            Self::List(items) => write!(f, "list, {} items", items.len()),
+            other => f.write_str(other.kind().word()),
+        }
+    }
+}
+
+/// What is known of a visitor: a value, or none, for each declared field, in their order.
+///
+/// Only `session/` makes one from a request.
+#[derive(Debug)]
+pub struct Session<'a> {
+    values: Vec<Option<Value<'a>>>,
+}
+
+impl<'a> Session<'a> {
+    /// A session of these values, one for each declared field.
+    pub fn new(values: Vec<Option<Value<'a>>>) -> Self {
+        Self { values }
+    }
+
+    /// The value of the field at `index`.
+    pub fn get(&self, index: usize) -> Option<&Value<'a>> {
+        self.values.get(index).and_then(Option::as_ref)
+    }
+}
+
+/// The items of a separated list: trimmed, empty ones dropped.
+pub fn split<'t>(text: &'t str, separator: &str) -> impl Iterator<Item = &'t str> {
+    text.split(separator).map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// A decimal integer that every JSON reader holds exactly (RFC 8259 §6).
+pub fn parse_int(text: &str) -> Option<i64> {
+    const MAX: i64 = (1 << 53) - 1;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok().filter(|n| (-MAX..=MAX).contains(n))
+}
+
+/// The words for true and false.
+pub fn parse_bool(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// JSON of at most 16 levels.
+pub fn parse_json(text: &str) -> Option<serde_json::Value> {
+    serde_json::from_str(text).ok().filter(|json| levels(json) <= 16)
+}
+
+fn levels(json: &serde_json::Value) -> usize {
+    match json {
+        serde_json::Value::Array(items) => 1 + items.iter().map(levels).max().unwrap_or(0),
+        serde_json::Value::Object(map) => 1 + map.values().map(levels).max().unwrap_or(0),
+        _ => 0,
+    }
+}
