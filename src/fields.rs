@@ -1,13 +1,10 @@
 //! Session fields: what is known of a visitor, and how each fact is read from raw bytes.
 
 use crate::place::Place;
-use crate::value::{Kind, Value, parse_bool, parse_int, parse_json, split};
+use crate::value::{Kind, MAX_ITEMS, Value, parse_bool, parse_int, parse_json, split, unwelcome};
 use http::HeaderName;
 use std::borrow::Cow;
 use std::fmt;
-
-/// The most items that a list may have.
-pub const MAX_ITEMS: usize = 100;
 
 /// Where a field's raw value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,14 +231,6 @@ fn refuse_characters(text: &str) -> Result<(), Flaw> {
     }
     let found = text.char_indices().find_map(|(at, c)| unwelcome(c).map(|what| (at, c, what)));
     found.map_or(Ok(()), |(at, c, what)| Err(Flaw::Character { what, code: c.into(), at }))
-}
-
-fn unwelcome(c: char) -> Option<&'static str> {
-    match c {
-        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => Some("bidi override"),
-        c if c.is_control() => Some("control character"),
-        _ => None,
-    }
 }
 
 fn list<'a>(text: Cow<'a, str>, separator: &str) -> Result<Value<'a>, Flaw> {

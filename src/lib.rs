@@ -6,9 +6,17 @@
 pub mod place;
 pub mod redact;
 pub mod refusal;
+pub mod slug;
+pub mod stream;
+pub mod suggest;
+pub mod telemetry;
 pub mod value;
 
 // Floor 1a: the domain.
 pub mod claims;
 pub mod fields;
-pub mod integration;
+pub mod protected;
+pub mod query;
+pub mod route;
+pub mod token;
+pub mod trust;

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+/// The most items that a list may have.
+pub const MAX_ITEMS: usize = 100;
+
 /// The type of a value, known at load for every field and every expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -106,6 +109,16 @@ impl<'a> Session<'a> {
 /// The items of a separated list: trimmed, empty ones dropped.
 pub fn split<'t>(text: &'t str, separator: &str) -> impl Iterator<Item = &'t str> {
     text.split(separator).map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// What a character is that no value may hold: one that controls, or makes text read other than it
+/// is stored (Trojan Source).
+pub fn unwelcome(c: char) -> Option<&'static str> {
+    match c {
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => Some("bidi override"),
+        c if c.is_control() => Some("control character"),
+        _ => None,
+    }
 }
 
 /// A decimal integer that every JSON reader holds exactly (RFC 8259 §6).

@@ -38,3 +38,28 @@ pub struct Flaw {
     /// What is wrong and what to write.
     pub message: String,
 }
+
+/// An integration's claims over those of the file: the same key in place, new keys behind, `null`
+/// deletes, maps merge all the way down.
+#[must_use]
+pub fn merge(base: &Written, over: &Written) -> Written {
+    let Tree::Map(changes) = &over.tree else { return over.clone() };
+    let mut entries = match &base.tree {
+        Tree::Map(entries) => entries.clone(),
+        _ => Vec::new(),
+    };
+    for (key, place, value) in changes {
+        let nothing = Written { place: *place, tree: Tree::Null };
+        let at = entries.iter().position(|(known, ..)| known == key);
+        match at {
+            Some(at) if value.tree == Tree::Null => drop(entries.remove(at)),
+            Some(at) => entries.iter_mut().skip(at).take(1).for_each(|entry| {
+                *entry = (key.clone(), *place, merge(&entry.2, value));
+            }),
+            None if value.tree == Tree::Null => {}
+            // Merged with nothing: a new map may hold a `null` too.
+            None => entries.push((key.clone(), *place, merge(&nothing, value))),
+        }
+    }
+    Written { place: over.place, tree: Tree::Map(entries) }
+}

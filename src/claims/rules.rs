@@ -1,0 +1,178 @@
+//! What Pandium expects of the claims, and what keeps two tenants apart.
+
+use super::Used;
+use super::compile::{Compiler, Content, Node};
+use super::expression::Expression;
+use super::filter::Filter;
+use super::leaf::Piece;
+use crate::place::Place;
+use crate::value::Kind;
+
+/// The claims that the program itself sets.
+const RESERVED: [&str; 4] = ["iat", "exp", "nbf", "jti"];
+
+/// The claims that Pandium reads as text; the items of `ti.ili` are too.
+const TEXT: [&[&str]; 8] = [
+    &["sub"],
+    &["ti", "udn"],
+    &["ti", "ufn"],
+    &["ti", "uem"],
+    &["ti", "aid"],
+    &["ti", "adn"],
+    &["ti", "xti", "connector_name"],
+    &["ti", "xti", "integration_name"],
+];
+
+/// Holds the whole tree against the rules.
+pub(super) fn tree(compiler: &mut Compiler<'_, '_>, root: &Node) {
+    for key in RESERVED {
+        if let Some(node) = root.at(&[key]) {
+            let message = format!("the program itself sets `{key}`: drop the key");
+            compiler.error(node.place, &node.path, message);
+        }
+    }
+    for node in TEXT.iter().filter_map(|path| root.at(path)) {
+        text(compiler, node);
+    }
+    // A `sub` that is there was judged as it was compiled.
+    if root.at(&["sub"]).is_none() {
+        let message = "the template has no `sub`, which says whose the token is: write \
+                       `sub: ${session.NAME}` with a required field";
+        compiler.error(root.place, "sub", message);
+    }
+    installed(compiler, root);
+    install_only(compiler, root);
+}
+
+fn text(compiler: &mut Compiler<'_, '_>, node: &Node) {
+    let message = match &node.content {
+        Content::Constant { kind: Kind::Text, .. } | Content::Nothing | Content::Broken => return,
+        Content::Leaf(leaf) => match leaf.body.kind() {
+            Kind::Text => return,
+            Kind::List => "Pandium reads text here, not a list: take `first`, or `join(\", \")`".to_owned(),
+            Kind::Json => "Pandium reads text here, not JSON".to_owned(),
+            kind => format!(
+                "Pandium reads text here, and this is of type {}: declare the field with `type: string`",
+                kind.word()
+            ),
+        },
+        Content::Constant { kind: Kind::List, .. } | Content::List(_) => {
+            "Pandium reads text here, not a list".to_owned()
+        }
+        Content::Constant { json, .. } => {
+            format!("Pandium reads text here: write \"{}\"", String::from_utf8_lossy(json))
+        }
+        Content::Map(_) => "Pandium reads text here, not a map".to_owned(),
+    };
+    compiler.error(node.place, &node.path, message);
+}
+
+fn installed(compiler: &mut Compiler<'_, '_>, root: &Node) {
+    let Some(node) = root.at(&["ti", "ili"]) else { return };
+    match &node.content {
+        Content::List(items) => items.iter().for_each(|item| item_text(compiler, item)),
+        Content::Leaf(leaf) if leaf.body.kind() == Kind::List => {}
+        Content::Constant { kind: Kind::List, .. } | Content::Nothing | Content::Broken => {}
+        _ => compiler.warning(node.place, &node.path, "Pandium reads a list of text here"),
+    }
+}
+
+fn item_text(compiler: &mut Compiler<'_, '_>, item: &Node) {
+    let nested = match &item.content {
+        Content::Leaf(leaf) => leaf.body.kind() == Kind::List,
+        Content::Constant { kind, .. } => *kind == Kind::List,
+        _ => false,
+    };
+    if nested {
+        let message = "this is a list of its own: write `ili: ${…}`, not in `[ ]`";
+        compiler.error(item.place, &item.path, message);
+    } else {
+        text(compiler, item);
+    }
+}
+
+/// Pandium's "integration install only" needs both names.
+fn install_only(compiler: &mut Compiler<'_, '_>, root: &Node) {
+    for name in ["connector_name", "integration_name"] {
+        let there = root.at(&["ti", "xti", name]);
+        if there.is_some_and(|node| !matches!(node.content, Content::Nothing)) {
+            continue;
+        }
+        let near = root.at(&["ti", "xti"]).or_else(|| root.at(&["ti"])).unwrap_or(root);
+        let message = format!(
+            "Pandium's install page needs `ti.xti.{name}`: write `{name}: ${{integration.{name}}}` under `xti`"
+        );
+        compiler.warning(near.place, &format!("ti.xti.{name}"), message);
+    }
+}
+
+/// Holds `sub` against the rule that no two tenants may share one.
+pub(super) fn subject(compiler: &mut Compiler<'_, '_>, pieces: &[Piece], place: Place) {
+    let expressions = || {
+        pieces.iter().filter_map(|piece| match piece {
+            Piece::Expression(expression) => Some(expression),
+            Piece::Literal { .. } => None,
+        })
+    };
+    let required = |used: &Used| match used {
+        Used::Field { index, .. } => compiler.scope.fields.get(*index).is_some_and(|field| field.required),
+        _ => false,
+    };
+    let mut errors: Vec<String> = Vec::new();
+    if !expressions().any(|expression| matches!(expression.used, Used::Field { .. })) {
+        errors.push("all tenants would share this `sub`: make it of a required session field".to_owned());
+    }
+    for expression in expressions() {
+        errors.extend(foreign(expression, required(&expression.used)));
+    }
+    for message in errors {
+        compiler.error(place, "sub", message);
+    }
+    doubts(compiler, pieces, expressions(), place);
+}
+
+/// What may not be in `sub`.
+fn foreign(expression: &Expression, required: bool) -> Vec<String> {
+    let stand_ins = expression.filters().iter().filter_map(Filter::stands_in);
+    let mut errors: Vec<String> = stand_ins
+        .map(|what| format!("{what} in `sub`: tenants without a value of their own share it"))
+        .collect();
+    match &expression.used {
+        Used::Field { name, .. } if !required => errors.push(format!(
+            "`sub` uses `session.{name}`, which is not required: tenants without one would share their `sub`"
+        )),
+        Used::RequestId => {
+            errors.push("`request.id` in `sub`: every request would be a new tenant".to_owned());
+        }
+        _ => {}
+    }
+    errors
+}
+
+/// What makes two tenants one in some cases.
+fn doubts<'e>(
+    compiler: &mut Compiler<'_, '_>,
+    pieces: &[Piece],
+    expressions: impl Iterator<Item = &'e Expression>,
+    place: Place,
+) {
+    let varies = |piece: &Piece| matches!(piece, Piece::Expression(e) if e.constant().is_none());
+    if pieces.windows(2).any(|pair| pair.iter().all(varies)) {
+        let message =
+            "two expressions without text between them: two tenants may become one (a + bc, ab + c)";
+        compiler.warning(place, "sub", message);
+    }
+    for expression in expressions {
+        for filter in expression.filters().iter().filter_map(Filter::merges) {
+            compiler.warning(place, "sub", format!("`{filter}` in `sub`: two tenants may become one"));
+        }
+        if matches!(&expression.used, Used::Field { name, .. } if name.to_lowercase().contains("mail")) {
+            let why = "when a person's changes, their installs vanish from view";
+            compiler.warning(
+                place,
+                "sub",
+                format!("`{}` looks like an e-mail address: {why}", expression.used),
+            );
+        }
+    }
+}

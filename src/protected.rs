@@ -1,0 +1,208 @@
+//! Identity hygiene: which header names carry identity, and every other way to spell them.
+//!
+//! Apps and gateways fold header names in their own ways (CGI turns `-` into `_`, and PHP, WSGI and
+//! Rack with it; others fold `.`), so a header that we would not read can still be read as one that
+//! we protect. An *alias* of a protected name is any other spelling of it after folding every
+//! character that is not a letter or a digit to `-`.
+
+use http::header::{CONNECTION, HeaderMap, HeaderName};
+
+/// What a header name is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'p> {
+    /// Nothing special.
+    Free,
+    /// A protected name, as configured.
+    Protected(&'p HeaderName),
+    /// Another spelling of this protected name.
+    Alias(&'p HeaderName),
+}
+
+/// The protected header names of a configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Protected {
+    names: Vec<HeaderName>,
+    /// Bit `n` is set where a protected name is `n` bytes long: folding keeps the length, so this
+    /// answers for nearly every header of a request without comparing anything.
+    lengths: u128,
+}
+
+/// What is wrong with a request from a trusted peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breach<'p> {
+    /// Named in `Connection`: a proxy on the way would drop it (RFC 9110 §7.6.1).
+    Nominated(&'p HeaderName),
+    /// Present in another spelling.
+    Aliased(&'p HeaderName),
+    /// Present twice.
+    Doubled(&'p HeaderName),
+}
+
+impl Protected {
+    /// Protects these names. Two that fold alike are returned as the error.
+    pub fn new(names: Vec<HeaderName>) -> Result<Self, (HeaderName, HeaderName)> {
+        let mut protected = Self::default();
+        for name in names {
+            match protected.standing(&name) {
+                Standing::Alias(twin) => return Err((twin.clone(), name)),
+                Standing::Protected(_) => {}
+                Standing::Free => protected.add(name),
+            }
+        }
+        Ok(protected)
+    }
+
+    fn add(&mut self, name: HeaderName) {
+        self.lengths |= length_bit(name.as_str());
+        self.names.push(name);
+    }
+
+    /// The protected names.
+    pub fn names(&self) -> &[HeaderName] {
+        &self.names
+    }
+
+    /// What this name is to us.
+    pub fn standing(&self, name: &HeaderName) -> Standing<'_> {
+        match self.folded_match(name.as_str().as_bytes()) {
+            None => Standing::Free,
+            Some(own) if own == name => Standing::Protected(own),
+            Some(own) => Standing::Alias(own),
+        }
+    }
+
+    fn folded_match(&self, name: &[u8]) -> Option<&HeaderName> {
+        if self.lengths & length_bit(name) == 0 {
+            return None;
+        }
+        self.names.iter().find(|own| folds_alike(own.as_str().as_bytes(), name))
+    }
+
+    /// The first breach in a trusted peer's headers, in the order of the refusals' precedence.
+    pub fn breach(&self, headers: &HeaderMap) -> Option<Breach<'_>> {
+        if let Some(name) = self.nominated(headers) {
+            return Some(Breach::Nominated(name));
+        }
+        let mut doubled = None;
+        for name in headers.keys() {
+            match self.standing(name) {
+                Standing::Alias(own) => return Some(Breach::Aliased(own)),
+                Standing::Protected(own) if is_doubled(headers, own) => doubled = doubled.or(Some(own)),
+                Standing::Protected(_) | Standing::Free => {}
+            }
+        }
+        doubled.map(Breach::Doubled)
+    }
+
+    fn nominated(&self, headers: &HeaderMap) -> Option<&HeaderName> {
+        headers
+            .get_all(CONNECTION)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+            .find_map(|option| self.folded_match(option.trim_ascii()))
+    }
+
+    /// Removes every protected header, in every spelling.
+    pub fn strip(&self, headers: &mut HeaderMap) {
+        let found: Vec<HeaderName> =
+            headers.keys().filter(|name| self.standing(name) != Standing::Free).cloned().collect();
+        for name in found {
+            headers.remove(name);
+        }
+    }
+}
+
+fn is_doubled(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(name).iter().nth(1).is_some()
+}
+
+/// Names too long for a bit share the last one.
+fn length_bit(name: impl AsRef<[u8]>) -> u128 {
+    1 << name.as_ref().len().min(127)
+}
+
+fn folds_alike(own: &[u8], other: &[u8]) -> bool {
+    own.len() == other.len() && own.iter().zip(other).all(|(a, b)| fold(*a) == fold(*b))
+}
+
+/// A name as apps may fold it: two names that are equal then are one header to some of them.
+pub fn fold_name(name: &str) -> String {
+    name.bytes().map(|byte| char::from(fold(byte))).collect()
+}
+
+fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Breach, Protected, Standing};
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    fn name(text: &str) -> HeaderName {
+        text.parse().unwrap()
+    }
+
+    fn protected(names: &[&str]) -> Protected {
+        Protected::new(names.iter().map(|text| name(text)).collect()).unwrap()
+    }
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        lines.iter().map(|(n, value)| (name(n), HeaderValue::from_str(value).unwrap())).collect()
+    }
+
+    #[test]
+    fn every_legal_character_in_place_of_a_dash_is_an_alias() {
+        let guard = protected(&["X-Tenant-Id"]);
+        for c in "_.!~'*+|^#$%&`".chars() {
+            for spelling in [format!("x{c}tenant{c}id"), format!("x-tenant{c}id"), format!("X{c}TENANT-ID")] {
+                let standing = guard.standing(&name(&spelling));
+                assert!(matches!(standing, Standing::Alias(_)), "{spelling}");
+            }
+        }
+        assert!(matches!(guard.standing(&name("X-TENANT-ID")), Standing::Protected(_)));
+        for other in ["x-tenant-ids", "x-tenantid", "x-tenant-ix", "tenant-id", "cookie"] {
+            assert_eq!(guard.standing(&name(other)), Standing::Free, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_odd_configured_spelling_makes_the_usual_one_its_alias() {
+        let guard = protected(&["SM_USER"]);
+        assert!(matches!(guard.standing(&name("sm_user")), Standing::Protected(_)));
+        assert!(matches!(guard.standing(&name("SM-USER")), Standing::Alias(_)));
+    }
+
+    #[test]
+    fn two_configured_names_that_fold_alike_are_an_error() {
+        assert!(Protected::new(vec![name("X-User"), name("X_User")]).is_err());
+        assert_eq!(protected(&["X-User", "x-user"]).names().len(), 1);
+    }
+
+    #[test]
+    fn breaches_are_found_in_their_order() {
+        let guard = protected(&["X-Tenant-Id", "X-User"]);
+        let tenant = name("x-tenant-id");
+        let doubled = [("x-tenant-id", "a"), ("x-tenant-id", "a")];
+        assert_eq!(guard.breach(&headers(&doubled)), Some(Breach::Doubled(&tenant)));
+        let aliased = [doubled[0], doubled[1], ("x_tenant_id", "b")];
+        assert_eq!(guard.breach(&headers(&aliased)), Some(Breach::Aliased(&tenant)));
+        for nomination in ["x-tenant-id", "close, X-TENANT-ID", "\tX-Tenant-Id\t", "x_tenant_id"] {
+            let all = [aliased[0], aliased[1], aliased[2], ("connection", nomination)];
+            assert_eq!(guard.breach(&headers(&all)), Some(Breach::Nominated(&tenant)), "{nomination}");
+        }
+        let second_line = [("connection", "close"), ("connection", "x-tenant-id")];
+        assert_eq!(guard.breach(&headers(&second_line)), Some(Breach::Nominated(&tenant)));
+        assert_eq!(guard.breach(&headers(&[("x-tenant-id", "a"), ("connection", "close")])), None);
+    }
+
+    #[test]
+    fn stripping_leaves_no_spelling() {
+        let guard = protected(&["X-Tenant-Id"]);
+        let mut all =
+            headers(&[("x-tenant-id", "a"), ("x_tenant_id", "b"), ("x.tenant.id", "c"), ("x-b", "d")]);
+        all.append("x-tenant-id", HeaderValue::from_static("e"));
+        guard.strip(&mut all);
+        assert_eq!(all.len(), 1);
+    }
+}

@@ -1,0 +1,261 @@
+//! Which addresses are ours.
+//!
+//! A path is ours byte for byte or not at all. Anything that *becomes* ours only once somebody
+//! decodes or tidies it is refused, because the proxy in front, this program and the app could each
+//! read it otherwise, and a rule that one of them holds would be lost on the next.
+
+use crate::slug::is_slug;
+use std::fmt;
+
+/// The parameter of a route's path.
+const PARAMETER: &str = ":integration";
+
+/// A route's path, such as `/pandium/install/:integration`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// Up to the parameter, or the whole path where there is none.
+    prefix: String,
+    /// What follows the parameter.
+    suffix: String,
+}
+
+/// Why a text is no route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// Relative.
+    #[error("a route's path begins with `/`")]
+    Relative,
+    /// No parameter, or two, or one inside a segment.
+    #[error("a route's path names `:integration` once, as a whole segment")]
+    Parameter,
+    /// The prefix would be the whole app.
+    #[error("everything below `/` would be ours and nothing the app's; put a word before `:integration`")]
+    Root,
+    /// Characters that would need encoding, `//`, or dots.
+    #[error("a route's path is made of plain segments: letters, digits, `-`, `_`, `.`, `~`")]
+    Segment,
+}
+
+impl Pattern {
+    /// Reads a route's path.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        if !text.starts_with('/') {
+            return Err(PatternError::Relative);
+        }
+        let (prefix, suffix) = text.split_once(PARAMETER).ok_or(PatternError::Parameter)?;
+        if !prefix.ends_with('/') || !(suffix.is_empty() || suffix.starts_with('/')) || suffix.contains(':') {
+            return Err(PatternError::Parameter);
+        }
+        if prefix == "/" {
+            return Err(PatternError::Root);
+        }
+        let mut segments = prefix.split('/').chain(suffix.split('/')).filter(|segment| !segment.is_empty());
+        if text.contains("//") || suffix.ends_with('/') || !segments.all(is_plain) {
+            return Err(PatternError::Segment);
+        }
+        Ok(Self { prefix: prefix.to_owned(), suffix: suffix.to_owned() })
+    }
+
+    /// What everything of ours begins with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether the path lies below this route's literal prefix.
+    pub fn owns(&self, path: &str) -> bool {
+        path.starts_with(&self.prefix)
+    }
+
+    /// The integration that the path asks for.
+    pub fn integration<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let name = path.strip_prefix(self.prefix.as_str())?.strip_suffix(self.suffix.as_str())?;
+        is_slug(name).then_some(name)
+    }
+
+    /// The path for an integration.
+    pub fn path(&self, integration: &str) -> String {
+        format!("{}{integration}{}", self.prefix, self.suffix)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{PARAMETER}{}", self.prefix, self.suffix)
+    }
+}
+
+fn is_plain(segment: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    segment.bytes().all(plain) && segment != "." && segment != ".."
+}
+
+/// Whose a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Not ours, in any reading.
+    App,
+    /// Ours, byte for byte.
+    Ours,
+    /// Ours in one reading, and the app's in another.
+    Ambiguous,
+}
+
+/// Whose this path is, for routes with these prefixes.
+pub fn owner(path: &str, routes: &[&Pattern]) -> Owner {
+    let owned = |path: &str| routes.iter().any(|route| route.owns(path));
+    let ours = owned(path);
+    if is_canonical(path) {
+        return if ours { Owner::Ours } else { Owner::App };
+    }
+    if ours || readings(path).iter().any(|reading| owned(reading)) { Owner::Ambiguous } else { Owner::App }
+}
+
+/// Whether nobody could read the path otherwise: the answer for nearly every request.
+fn is_canonical(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    !bytes.iter().any(|byte| matches!(byte, b'%' | b'\\' | b';'))
+        && !bytes.windows(2).any(|pair| pair == b"//" || pair == b"/.")
+}
+
+/// Every way in which the path is commonly tidied: decoded to a fixed point, `\` as `/`, and then
+/// with `//` folded or not, `;…` cut or not, dots resolved.
+fn readings(path: &str) -> Vec<String> {
+    let slashed = decode_fully(path).replace('\\', "/");
+    let cut: String = slashed.split('/').map(without_parameters).collect::<Vec<_>>().join("/");
+    let mut readings = Vec::with_capacity(8);
+    for text in [slashed, cut] {
+        let folded = fold_slashes(&text);
+        readings.push(fold_slashes(&resolve_dots(&text)));
+        readings.push(resolve_dots(&folded));
+        readings.push(resolve_dots(&text));
+        readings.push(folded);
+    }
+    readings
+}
+
+/// Decodes until nothing is left to decode, in one pass: a decoded byte may complete an escape that
+/// began before it (`%2%35`), so each byte is looked at together with the two kept before it.
+fn decode_fully(path: &str) -> String {
+    let mut kept: Vec<u8> = Vec::with_capacity(path.len());
+    for &byte in path.as_bytes() {
+        kept.push(byte);
+        while let [.., b'%', high, low] = kept.as_slice()
+            && let Some(decoded) = hex_pair(*high, *low)
+        {
+            kept.truncate(kept.len() - 3);
+            kept.push(decoded);
+        }
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+fn hex_pair(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+fn without_parameters(segment: &str) -> &str {
+    segment.split(';').next().unwrap_or(segment)
+}
+
+fn fold_slashes(path: &str) -> String {
+    let mut folded = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c != '/' || !folded.ends_with('/') {
+            folded.push(c);
+        }
+    }
+    folded
+}
+
+/// RFC 3986 §5.2.4, on an absolute path.
+fn resolve_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in path.split('/').skip(1) {
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            other => kept.push(other),
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Owner, Pattern, PatternError, owner};
+
+    fn install() -> Pattern {
+        Pattern::parse("/pandium/install/:integration").unwrap()
+    }
+
+    #[test]
+    fn a_path_is_ours_byte_for_byte_or_refused() {
+        let route = install();
+        for (path, whose) in [
+            ("/pandium/install/gwt2hs", Owner::Ours),
+            ("/pandium/install/", Owner::Ours),
+            ("/pandium/install/gwt2hs/", Owner::Ours),
+            ("/pandium/install", Owner::App),
+            ("/pandium/installer", Owner::App),
+            ("/", Owner::App),
+            ("/a%2Fb/%7e", Owner::App),
+            ("/x/../y;z//", Owner::App),
+            ("/x/../pandium/install/gwt2hs", Owner::Ambiguous),
+            ("/pandium/%2e%2e/pandium/install/gwt2hs", Owner::Ambiguous),
+            ("/pandium%2finstall%2fgwt2hs", Owner::Ambiguous),
+            ("/pandium%252finstall%25252fgwt2hs", Owner::Ambiguous),
+            ("//pandium/install/gwt2hs", Owner::Ambiguous),
+            ("/pandium//install/gwt2hs", Owner::Ambiguous),
+            ("/pandium/install/gwt2hs;x=1", Owner::Ambiguous),
+            ("/pandium;v=1/install/gwt2hs", Owner::Ambiguous),
+            ("/x/..;/pandium/install/gwt2hs", Owner::Ambiguous),
+            ("/x//../pandium/install/gwt2hs", Owner::Ambiguous),
+            ("/pandium\\install/gwt2hs", Owner::Ambiguous),
+            ("/pandium%5cinstall%5Cgwt2hs", Owner::Ambiguous),
+            ("/pandium/./install/gwt2hs", Owner::Ambiguous),
+            ("/pandium/install/%67wt2hs", Owner::Ambiguous),
+            ("/pandium/install/gwt2hs%00", Owner::Ambiguous),
+            ("/pandium/install/../../admin", Owner::Ambiguous),
+            ("/pandium/install/gwt2hs%3Ftenant=x", Owner::Ambiguous),
+            ("/%70andium/install/gwt2hs", Owner::Ambiguous),
+            ("/pandium%2%66install/gwt2hs", Owner::Ambiguous),
+        ] {
+            assert_eq!(owner(path, &[&route]), whose, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_a_plain_name_is_an_integration() {
+        let route = install();
+        assert_eq!(route.integration("/pandium/install/gwt2hs"), Some("gwt2hs"));
+        let long = format!("/pandium/install/{}", "a".repeat(65));
+        for path in ["/pandium/install/", "/pandium/install/a/", "/pandium/install/a/b", "/x", &long] {
+            assert_eq!(route.integration(path), None, "{path}");
+        }
+        let middle = Pattern::parse("/apps/:integration/connect").unwrap();
+        assert_eq!(middle.integration("/apps/x/connect"), Some("x"));
+        assert_eq!(middle.integration("/apps/x"), None);
+        assert_eq!(middle.path("x"), "/apps/x/connect");
+    }
+
+    #[test]
+    fn what_is_no_route_says_why() {
+        for (text, error) in [
+            ("pandium/:integration", PatternError::Relative),
+            ("/pandium/install", PatternError::Parameter),
+            ("/pandium/x:integration", PatternError::Parameter),
+            ("/pandium/:integrations", PatternError::Parameter),
+            ("/p/:integration/:integration", PatternError::Parameter),
+            ("/:integration", PatternError::Root),
+            ("//:integration", PatternError::Segment),
+            ("/p//q/:integration", PatternError::Segment),
+            ("/p/../:integration", PatternError::Segment),
+            ("/p q/:integration", PatternError::Segment),
+            ("/p%20/:integration", PatternError::Segment),
+            ("/p/:integration/", PatternError::Segment),
+        ] {
+            assert_eq!(Pattern::parse(text), Err(error), "{text}");
+        }
+    }
+}
