@@ -20,3 +20,6 @@ pub mod query;
 pub mod route;
 pub mod token;
 pub mod trust;
+
+// Floor 1b: YAML to domain.
+pub mod config;

@@ -1,0 +1,264 @@
+//! The parts of the file that are the same for every visitor: addresses, bounds, waits, the log.
+
+use super::leaf::{self, Wrong};
+use super::model::{Endpoint, Install, Limits, Listen, Log, LogFormat, Shutdown, Timeouts, Upstream};
+use super::net::{self, Address, PlainHttp};
+use super::reader::{MapReader, Reader};
+use super::tree::{Kind, Node, Style};
+use crate::place::Place;
+use crate::route::Pattern;
+use crate::token::Life;
+use std::time::Duration;
+
+/// Where visitors are served, unless the file says otherwise.
+const LISTEN: (&str, u16) = ("127.0.0.1", 8710);
+/// Where the operator is served, unless the file says otherwise.
+const ADMIN: (&str, u16) = ("127.0.0.1", 8711);
+/// `routes.install.path`
+const INSTALL: &str = "/pandium/install/:integration";
+
+/// A key's value, or its default where it is not there; `None` where it is wrong.
+fn or<T>(reader: Option<Reader<'_>>, default: T, leaf: impl FnOnce(&Node) -> Result<T, Wrong>) -> Option<T> {
+    reader.map_or(Some(default), |reader| reader.read(leaf))
+}
+
+fn tcp((host, port): (&str, u16)) -> Endpoint {
+    Endpoint::Tcp { host: host.to_owned(), port }
+}
+
+impl From<Address> for Endpoint {
+    fn from(address: Address) -> Self {
+        match address {
+            Address::Tcp(host, port) => Self::Tcp { host, port },
+            Address::Unix(path) => Self::Unix(path),
+        }
+    }
+}
+
+/// `listen`
+pub(super) fn listen(reader: Option<Reader<'_>>) -> Option<Vec<Listen>> {
+    let Some(reader) = reader else { return Some(vec![Listen { at: tcp(LISTEN), mode: None }]) };
+    let items = reader.items();
+    if items.is_empty() {
+        reader.error("at least one address is wanted here, such as 127.0.0.1:8710");
+        return None;
+    }
+    let read: Vec<_> = items.iter().map(listen_one).collect();
+    let listens: Vec<Listen> = read.into_iter().collect::<Option<_>>()?;
+    for (index, item) in items.iter().enumerate() {
+        if listens.iter().take(index).any(|other| Some(&other.at) == listens.get(index).map(|own| &own.at)) {
+            item.error("this address is listed twice");
+            return None;
+        }
+    }
+    Some(listens)
+}
+
+fn listen_one(item: &Reader<'_>) -> Option<Listen> {
+    if !item.is_map() {
+        return Some(Listen { at: item.read(net::address)?.into(), mode: None });
+    }
+    let map = item.map()?;
+    let at: Option<Address> = map.required("address").and_then(|address| address.read(net::address));
+    let mode = or(map.get("mode"), None, |node| mode(node).map(Some));
+    let (at, mode) = (at?, mode?);
+    if let (Address::Tcp(..), Some(_)) = (&at, mode) {
+        item.error("`mode` is for unix sockets alone");
+        return None;
+    }
+    Some(Listen { at: at.into(), mode })
+}
+
+/// `"0660"`: YAML would read the digits as a decimal number, or as text, depending on the reader.
+fn mode(node: &Node) -> Result<u32, Wrong> {
+    let wanted = "a mode is wanted here, three or four octal digits in quotes, such as \"0660\"";
+    let text = leaf::text(node)?;
+    let octal = (3..=4).contains(&text.len()) && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    u32::from_str_radix(text, 8).ok().filter(|_| octal).ok_or_else(|| wanted.into())
+}
+
+/// `admin`
+pub(super) fn admin(reader: Option<Reader<'_>>) -> Option<Option<Listen>> {
+    or(reader, Some(Listen { at: tcp(ADMIN), mode: None }), |node| match &node.kind {
+        Kind::Bool(false) => Ok(None),
+        Kind::Text { text, .. } if text == "off" => Ok(None),
+        _ => net::address(node).map(|address| Some(Listen { at: address.into(), mode: None })),
+    })
+}
+
+/// `upstream`
+pub(super) fn upstream(reader: Option<Reader<'_>>) -> Option<Option<Upstream>> {
+    let keepalive = Duration::from_millis(1500);
+    let Some(reader) = reader else { return Some(None) };
+    if !reader.is_map() {
+        return Some(Some(Upstream { at: reader.read(upstream_url)?, keepalive }));
+    }
+    let map = reader.map()?;
+    let at = map.required("url").and_then(|url| url.read(upstream_url));
+    let keepalive = or(map.get("keepalive"), keepalive, leaf::duration);
+    Some(Some(Upstream { at: at?, keepalive: keepalive? }))
+}
+
+fn upstream_url(node: &Node) -> Result<Endpoint, Wrong> {
+    if leaf::filled(node)?.starts_with("unix:") {
+        return net::address(node).map(Endpoint::from);
+    }
+    let url = net::base_url(node, PlainHttp::Anywhere)?;
+    if url.tls {
+        return Err("https:// to the app is not built yet; write http://host:port or unix:/path".into());
+    }
+    Ok(Endpoint::Tcp { host: url.host, port: url.port.unwrap_or(80) })
+}
+
+/// `limits`, and `limits.url_bytes`, which is a matter of deciding and not of listening.
+pub(super) fn limits(reader: Option<Reader<'_>>) -> Option<(Limits, usize)> {
+    let map = section(reader)?;
+    let get = |key| map.as_ref().and_then(|map| map.get(key));
+    let header_bytes = or(get("header_bytes"), 64 << 10, |node| sized(node, 8 << 10, 1 << 20));
+    let headers = or(get("headers"), 100, |node| number(node, 10, 1000));
+    let url_bytes = or(get("url_bytes"), 8000, |node| sized(node, 500, 64 << 10));
+    let connections = or(get("connections"), 10_000, |node| number(node, 1, 1_000_000));
+    let limits = Limits { header_bytes: header_bytes?, headers: headers?, connections: connections? };
+    Some((limits, url_bytes?))
+}
+
+fn number(node: &Node, least: u64, most: u64) -> Result<usize, Wrong> {
+    leaf::integer(node, least..=most).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+fn sized(node: &Node, least: usize, most: usize) -> Result<usize, Wrong> {
+    let size = leaf::size(node)?;
+    if (least..=most).contains(&size) {
+        return Ok(size);
+    }
+    Err(format!("a size from {least} to {most} bytes is wanted here").into())
+}
+
+/// `timeouts`
+pub(super) fn timeouts(reader: Option<Reader<'_>>) -> Option<Timeouts> {
+    let map = section(reader)?;
+    let get =
+        |key, seconds| or(map.as_ref().and_then(|map| map.get(key)), Duration::from_secs(seconds), some_time);
+    let (header, body, idle) = (get("header", 10), get("body", 30), get("idle", 75));
+    let (connect, response, stall) = (get("connect", 2), get("response", 60), get("stall", 60));
+    let (tunnel, tls) = (get("tunnel", 3600), get("tls", 10));
+    Some(Timeouts {
+        header: header?,
+        body: body?,
+        idle: idle?,
+        connect: connect?,
+        response: response?,
+        stall: stall?,
+        tunnel: tunnel?,
+        tls: tls?,
+    })
+}
+
+/// Every wait has an end, and lasts at all.
+fn some_time(node: &Node) -> Result<Duration, Wrong> {
+    match leaf::duration(node)? {
+        Duration::ZERO => Err("no time at all is no time to wait; write at least 1ms".into()),
+        time => Ok(time),
+    }
+}
+
+/// `shutdown`
+pub(super) fn shutdown(reader: Option<Reader<'_>>) -> Option<Shutdown> {
+    let map = section(reader)?;
+    let get = |key| map.as_ref().and_then(|map| map.get(key));
+    let grace = or(get("grace"), Duration::from_secs(25), leaf::duration);
+    let delay = or(get("delay"), Duration::ZERO, leaf::duration);
+    Some(Shutdown { grace: grace?, delay: delay? })
+}
+
+/// The words for `log.format`.
+pub(super) const FORMATS: [(&str, LogFormat); 2] = [("json", LogFormat::Json), ("text", LogFormat::Text)];
+
+/// The words for `log.level`.
+const LEVELS: [(&str, tracing::Level); 5] = [
+    ("error", tracing::Level::ERROR),
+    ("warn", tracing::Level::WARN),
+    ("info", tracing::Level::INFO),
+    ("debug", tracing::Level::DEBUG),
+    ("trace", tracing::Level::TRACE),
+];
+
+/// `log`
+pub(super) fn log(reader: Option<Reader<'_>>) -> Option<Log> {
+    let map = section(reader)?;
+    let get = |key| map.as_ref().and_then(|map| map.get(key));
+    let format = or(get("format"), None, |node| leaf::word(node, &FORMATS).map(Some));
+    let level = or(get("level"), tracing::Level::INFO, |node| leaf::word(node, &LEVELS));
+    let access = or(get("access"), true, leaf::boolean);
+    Some(Log { format: format?, level: level?, access: access? })
+}
+
+/// `token`
+pub(super) fn life(reader: Option<Reader<'_>>) -> Option<Life> {
+    let map = section(reader)?;
+    let get = |key| map.as_ref().and_then(|map| map.get(key));
+    let ttl = or(get("ttl"), None, |node| seconds(node, 1, u64::MAX).map(Some));
+    let backdate = or(get("backdate"), Duration::from_secs(5), |node| seconds(node, 0, 60));
+    Some(Life { ttl: ttl?, backdate: backdate? })
+}
+
+/// A token's times are whole seconds (RFC 7519 §2).
+fn seconds(node: &Node, least: u64, most: u64) -> Result<Duration, Wrong> {
+    let time = leaf::duration(node)?;
+    if time.subsec_nanos() != 0 {
+        return Err("a token's times are whole seconds".into());
+    }
+    match time.as_secs() {
+        few if few < least => Err(format!("at least {least}s is wanted here").into()),
+        many if many > most => Err(format!("at most {most}s is allowed here").into()),
+        _ => Ok(time),
+    }
+}
+
+/// `routes`
+pub(super) fn install(reader: Option<Reader<'_>>) -> Option<Install> {
+    let routes = section(reader)?;
+    let map = section(routes.as_ref().and_then(|routes| routes.get("install")))?;
+    let get = |key| map.as_ref().and_then(|map| map.get(key));
+    let path = match get("path") {
+        Some(path) => path.read(pattern),
+        None => Pattern::parse(INSTALL).ok(),
+    };
+    let delivered = deliver(get("deliver"));
+    let cross_site_iframe = or(get("cross_site_iframe"), false, leaf::boolean);
+    delivered?;
+    Some(Install { path: path?, cross_site_iframe: cross_site_iframe? })
+}
+
+fn pattern(node: &Node) -> Result<Pattern, Wrong> {
+    Pattern::parse(leaf::text(node)?).map_err(|error| error.to_string().into())
+}
+
+/// `deliver`: by redirect alone, so far.
+pub(super) fn deliver(reader: Option<Reader<'_>>) -> Option<()> {
+    or(reader, (), |node| leaf::word(node, &[("redirect", ())]))
+}
+
+/// A part of the file that may be missing as a whole; the outer `None` is one that is no map.
+fn section(reader: Option<Reader<'_>>) -> Option<Option<MapReader<'_>>> {
+    match reader {
+        Some(reader) => reader.map().map(Some),
+        None => Some(None),
+    }
+}
+
+/// An address as a flag gives it: the same words as in the file.
+pub fn parse_listen(text: &str) -> Result<Listen, String> {
+    let address = net::address(&flag(text)).map_err(|wrong| wrong.message)?;
+    Ok(Listen { at: address.into(), mode: None })
+}
+
+/// A log format as a flag gives it: the same words as in the file.
+pub fn parse_log_format(text: &str) -> Result<LogFormat, String> {
+    leaf::word(&flag(text), &FORMATS).map_err(|wrong| wrong.message)
+}
+
+fn flag(text: &str) -> Node {
+    let kind = Kind::Text { text: text.to_owned(), style: Style::Quoted };
+    Node { place: Place::default(), kind }
+}

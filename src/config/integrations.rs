@@ -1,0 +1,261 @@
+//! `claims` and `integrations`: one compiled template for each integration.
+
+use super::leaf::{self, Wrong};
+use super::model::{Address, Integration, Integrations, Pandium};
+use super::reader::{MapReader, Reader};
+use super::tree::{Kind, Node};
+use super::{basics, error::Problem};
+use crate::claims::{KnownField, Report, Scope, Template, Tree, Variable, Written, merge};
+use crate::fields::{Field, Presence};
+use crate::place::Place;
+use crate::query::{self, TOKEN};
+use crate::slug::is_slug;
+use std::sync::Arc;
+
+/// The integration that stands for all others.
+const ANY: &str = "*";
+
+/// The variables that every integration has by its keys.
+const BUILT_IN: [&str; 4] = ["key", "id", "connector_name", "integration_name"];
+
+/// What integrations are read against.
+pub(super) struct Context<'a> {
+    pub(super) fields: &'a [Field],
+    pub(super) pandium: &'a Pandium,
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// A tree of claims, as it is written.
+pub(super) fn written(reader: &Reader<'_>) -> Option<Written> {
+    let place = reader.place();
+    let tree = match &reader.node().kind {
+        Kind::Map(_) => {
+            let entries: Vec<_> = reader
+                .map()?
+                .entries()
+                .map(|(key, value)| Some((key.to_owned(), value.key_place(), written(&value)?)))
+                .collect();
+            Tree::Map(entries.into_iter().collect::<Option<_>>()?)
+        }
+        Kind::List(_) => {
+            let items: Vec<_> = reader.items().iter().map(written).collect();
+            Tree::List(items.into_iter().collect::<Option<_>>()?)
+        }
+        _ => reader.read(scalar)?,
+    };
+    Some(Written { place, tree })
+}
+
+fn scalar(node: &Node) -> Result<Tree, Wrong> {
+    Ok(match &node.kind {
+        Kind::Null => Tree::Null,
+        Kind::Bool(value) => Tree::Bool(*value),
+        Kind::Int(raw) | Kind::Float(raw) => match serde_json::from_str::<serde_json::Number>(raw) {
+            Ok(_) => Tree::Number(raw.clone()),
+            Err(_) => {
+                return Err(
+                    format!("`{raw}` is not a number as JSON writes it; as text it wants quotes").into()
+                );
+            }
+        },
+        _ => Tree::Text(leaf::text(node)?.to_owned()),
+    })
+}
+
+/// `integrations`
+pub(super) fn read(reader: &Reader<'_>, claims: &Written, context: &Context<'_>) -> Option<Integrations> {
+    let entries: Vec<_> = reader.map()?.entries().collect();
+    if entries.is_empty() {
+        reader.error("at least one integration is wanted here, such as `gwt2hs: { id: 1121 }`");
+        return None;
+    }
+    let read: Vec<_> = entries.iter().map(|(name, entry)| one(name, entry, claims, context)).collect();
+    let mut integrations = Integrations::default();
+    for integration in read.into_iter().collect::<Option<Vec<_>>>()? {
+        match crate::slug::Slug::parse(&integration.name) {
+            Some(name) => drop(integrations.named.insert(name, integration)),
+            None => integrations.any = Some(integration),
+        }
+    }
+    Some(integrations)
+}
+
+fn one(name: &str, entry: &Reader<'_>, claims: &Written, context: &Context<'_>) -> Option<Integration> {
+    if name != ANY && !is_slug(name) {
+        entry.error_at(
+            entry.key_place(),
+            entry.path(),
+            "an integration's name is 1 to 64 letters, digits, `_` and `-`, or \"*\" for all others",
+        );
+        return None;
+    }
+    let map = entry.map()?;
+    let id = id(name, &map, context);
+    let variables = variables(name, &map, id.as_ref().and_then(Option::as_ref));
+    let over = map.get("claims").map(|over| over.map().and_then(|_| written(&over)));
+    let query = map.get("query").map_or(Some(Vec::new()), |query| query.list(parameter));
+    let params = params(map.get("params"));
+    let delivered = basics::deliver(map.get("deliver"));
+    drop(map);
+    let (id, query, params) = (id?, query?, params?);
+    delivered?;
+    let merged = match over {
+        Some(over) => &merge(claims, &over?),
+        None => claims,
+    };
+    let template = compile(merged, &variables?, (name, entry), context)?;
+    let fixed = |name: &String| params.iter().any(|(fixed, _)| fixed == name);
+    Some(Integration {
+        name: Arc::from(name),
+        place: entry.key_place(),
+        address: address(context.pandium, id.as_deref(), &params),
+        query: query.into_iter().filter(|name| !fixed(name)).collect(),
+        template,
+    })
+}
+
+/// `id`; none where it is the name that the visitor asks for.
+fn id(name: &str, map: &MapReader<'_>, context: &Context<'_>) -> Option<Option<String>> {
+    let Some(reader) = map.get("id") else {
+        let entry = map.at();
+        let message = "there is no `id`, so its name is Pandium's id for it; Pandium's ids are numbers";
+        entry.warn_at(entry.key_place(), entry.path(), message);
+        return Some((name != ANY).then(|| name.to_owned()));
+    };
+    let reader = if reader.is_map() { id_by_place(&reader, context)? } else { reader };
+    let id = reader.read(leaf::slug)?;
+    if !id.as_str().bytes().all(|byte| byte.is_ascii_digit()) {
+        reader.warn("Pandium's ids are numbers");
+    }
+    Some(Some(id.as_str().to_owned()))
+}
+
+/// An id for each environment, or for each account.
+fn id_by_place<'t>(reader: &Reader<'t>, context: &Context<'_>) -> Option<Reader<'t>> {
+    let environment = context.pandium.environment.as_deref();
+    let account = context.pandium.account.as_str();
+    let mut entries = reader.map()?.entries();
+    let found = entries.find(|(key, _)| Some(*key) == environment || *key == account);
+    if found.is_none() {
+        let place = environment.unwrap_or("the one in pandium.base_url");
+        reader.error(format!("there is no id for account `{account}` or environment `{place}`"));
+    }
+    found.map(|(_, id)| id)
+}
+
+/// What `${integration.NAME}` stands for.
+fn variables(name: &str, map: &MapReader<'_>, id: Option<&String>) -> Option<Vec<(String, Variable)>> {
+    let constant = |text: &str| Variable::Constant(Tree::Text(text.to_owned()));
+    let named = || if name == ANY { Variable::RequestedName } else { constant(name) };
+    let text = |key| match map.get(key) {
+        Some(value) => value.read(|node| leaf::text(node).map(|text| Some(constant(text)))),
+        None => Some(None),
+    };
+    let mut variables = vec![
+        ("key".to_owned(), named()),
+        ("id".to_owned(), id.map_or_else(named, |id| constant(id))),
+        ("integration_name".to_owned(), text("integration_name")?.unwrap_or_else(named)),
+    ];
+    if let Some(connector) = text("connector_name")? {
+        variables.push(("connector_name".to_owned(), connector));
+    }
+    if let Some(vars) = map.get("vars") {
+        let read: Vec<_> = vars.map()?.entries().map(|(name, value)| variable(name, &value)).collect();
+        variables.extend(read.into_iter().collect::<Option<Vec<_>>>()?);
+    }
+    Some(variables)
+}
+
+fn variable(name: &str, value: &Reader<'_>) -> Option<(String, Variable)> {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !plain || name.is_empty() || BUILT_IN.contains(&name) {
+        let message =
+            format!("a variable's name is letters, digits and `_`, and none of {}", BUILT_IN.join(", "));
+        value.error_at(value.key_place(), value.path(), message);
+        return None;
+    }
+    if matches!(value.node().kind, Kind::Null | Kind::Map(_)) {
+        value.error("text, a number, a boolean or a list is wanted here");
+        return None;
+    }
+    Some((name.to_owned(), Variable::Constant(written(value)?.tree)))
+}
+
+/// The name of a query parameter.
+fn parameter(node: &Node) -> Result<String, Wrong> {
+    let name = leaf::filled(node)?;
+    if name.eq_ignore_ascii_case(TOKEN) {
+        return Err(format!("`{TOKEN}` carries the token, and is never a visitor's or a fixed one").into());
+    }
+    Ok(name.to_owned())
+}
+
+fn params(reader: Option<Reader<'_>>) -> Option<Vec<(String, String)>> {
+    let Some(reader) = reader else { return Some(Vec::new()) };
+    let read: Vec<_> = reader
+        .map()?
+        .entries()
+        .map(|(name, value)| {
+            if name.eq_ignore_ascii_case(TOKEN) || name.is_empty() {
+                value.error_at(value.key_place(), value.path(), format!("`{TOKEN}` carries the token"));
+                return None;
+            }
+            Some((name.to_owned(), value.read(|node| leaf::text(node).map(str::to_owned))?))
+        })
+        .collect();
+    read.into_iter().collect()
+}
+
+fn address(pandium: &Pandium, id: Option<&str>, params: &[(String, String)]) -> Address {
+    let base = format!("{}/{}/tenants/create/", pandium.base_url, pandium.account);
+    let mut after = String::new();
+    for (name, value) in params {
+        query::append(name, value, &mut after);
+    }
+    match id {
+        Some(id) => Address::Fixed { before: format!("{base}{id}?{TOKEN}="), after },
+        None => Address::Named { before: base, after },
+    }
+}
+
+fn compile(
+    claims: &Written,
+    variables: &[(String, Variable)],
+    (name, entry): (&str, &Reader<'_>),
+    context: &Context<'_>,
+) -> Option<Template> {
+    let known = |field| known(field);
+    let fields: Vec<KnownField<'_>> = context.fields.iter().map(known).collect();
+    let scope = Scope {
+        fields: &fields,
+        variables,
+        integration: (name, entry.key_place()),
+        account: Some(context.pandium.account.as_str()),
+        env: context.env,
+    };
+    let mut report = Report::default();
+    let template = Template::compile(claims, &scope, &mut report);
+    let path = |path: &str| if path.is_empty() { "claims".to_owned() } else { format!("claims.{path}") };
+    for flaw in &report.errors {
+        entry.push_problem(Problem::error(flaw.place, path(&flaw.path), flaw.message.as_str()));
+    }
+    for flaw in &report.warnings {
+        entry.push_problem(Problem::warning(flaw.place, path(&flaw.path), flaw.message.as_str()));
+    }
+    template
+}
+
+fn known(field: &Field) -> KnownField<'_> {
+    let required = field.presence == Presence::Required;
+    KnownField { name: &field.name, kind: field.kind, required, place: field.place }
+}
+
+/// Where an integration was declared, for messages.
+impl Integrations {
+    /// All of them, in the order of the file.
+    pub fn all(&self) -> Vec<&Integration> {
+        let mut all: Vec<_> = self.named.values().chain(&self.any).collect();
+        all.sort_by_key(|integration: &&Integration| -> Place { integration.place });
+        all
+    }
+}

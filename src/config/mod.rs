@@ -1,0 +1,31 @@
+//! The configuration file: YAML text to a tree with places, the tree to types that cannot be wrong,
+//! and every problem found on the way, at once.
+//!
+//! `file` reads the tree, `env` puts the environment into it, and `reader` with the parsers of
+//! `leaf` and `net` takes it apart for those who know what belongs there.
+
+mod basics;
+mod check;
+pub mod env;
+pub mod error;
+pub mod file;
+mod integrations;
+pub mod leaf;
+mod load;
+pub mod model;
+pub mod net;
+mod pandium;
+pub mod reader;
+mod root;
+mod secret;
+mod session;
+pub mod source;
+mod traps;
+pub mod tree;
+
+pub use basics::{parse_listen, parse_log_format};
+pub use load::{Invalid, Loaded, Options, load, load_text};
+pub use model::Config;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! The configuration as it was checked: nothing in here can be wrong any more.
+
+use crate::claims::Template;
+use crate::fields::Field;
+use crate::place::Place;
+use crate::protected::Protected;
+use crate::route::Pattern;
+use crate::slug::Slug;
+use crate::token::{Life, Signer};
+use crate::trust::Trust;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that `serve` needs.
+pub struct Config {
+    /// `listen`
+    pub listen: Vec<Listen>,
+    /// `admin`, unless it is off.
+    pub admin: Option<Listen>,
+    /// `upstream`, where there is one.
+    pub upstream: Option<Upstream>,
+    /// What decides about requests.
+    pub policy: Policy,
+    /// `limits`
+    pub limits: Limits,
+    /// `timeouts`
+    pub timeouts: Timeouts,
+    /// `shutdown`
+    pub shutdown: Shutdown,
+    /// `log`
+    pub log: Log,
+}
+
+/// Everything that a decision needs.
+pub struct Policy {
+    /// `trust`
+    pub trust: Trust,
+    /// Which header names carry identity.
+    pub protected: Protected,
+    /// `session.fields`, in their order.
+    pub fields: Vec<Field>,
+    /// `pandium`
+    pub pandium: Pandium,
+    /// `token`
+    pub life: Life,
+    /// `routes.install`
+    pub install: Install,
+    /// `integrations`
+    pub integrations: Integrations,
+    /// `limits.url_bytes`
+    pub url_bytes: usize,
+}
+
+/// `pandium`: where visitors are sent, and with whose key.
+pub struct Pandium {
+    /// The slug in Pandium's addresses.
+    pub account: Slug,
+    /// Scheme, host and port, without a slash behind.
+    pub base_url: String,
+    /// The environment, where it has a name.
+    pub environment: Option<String>,
+    /// The key.
+    pub key: Key,
+}
+
+/// `pandium.secret`
+pub struct Key {
+    /// Ready to sign; none with `required: false` and no secret, or where secrets were left alone.
+    pub signer: Option<Signer>,
+    /// `encoding`
+    pub encoding: &'static str,
+    /// Where it is kept.
+    pub source: String,
+}
+
+/// `routes.install`
+pub struct Install {
+    /// `path`
+    pub path: Pattern,
+    /// `cross_site_iframe`
+    pub cross_site_iframe: bool,
+}
+
+/// `integrations`: by name, and the one that stands for all others.
+#[derive(Default)]
+pub struct Integrations {
+    /// The listed ones.
+    pub named: HashMap<Slug, Integration>,
+    /// `"*"`
+    pub any: Option<Integration>,
+}
+
+/// One integration, ready to mint for.
+pub struct Integration {
+    /// Its name, or `*`.
+    pub name: Arc<str>,
+    /// Where it was declared.
+    pub place: Place,
+    /// The address up to the token. For `*` without an `id`, the name belongs between the two.
+    pub address: Address,
+    /// The visitor's query parameters that are carried over.
+    pub query: Vec<String>,
+    /// The claims.
+    pub template: Template,
+}
+
+/// The constant parts of the address of one integration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The id is known: `https://…/tenants/create/1121?tenant=` and `&display=settings`.
+    Fixed {
+        /// Up to the token.
+        before: String,
+        /// Behind it.
+        after: String,
+    },
+    /// The id is the name that the visitor asked for.
+    Named {
+        /// Up to the id.
+        before: String,
+        /// Behind the token.
+        after: String,
+    },
+}
+
+/// One of `listen`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Where.
+    pub at: Endpoint,
+    /// `mode` of a unix socket.
+    pub mode: Option<u32>,
+}
+
+/// A place to listen at, or to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A host (name or address) and a port.
+    Tcp {
+        /// The host; IPv6 addresses without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// `upstream`: the app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Where it listens.
+    pub at: Endpoint,
+    /// How long an idle connection to it is reused.
+    pub keepalive: Duration,
+}
+
+/// `limits`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `header_bytes`: the most bytes of a request's head.
+    pub header_bytes: usize,
+    /// `headers`: the most header lines.
+    pub headers: usize,
+    /// `connections`: the most at one time.
+    pub connections: usize,
+}
+
+/// `timeouts`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// The request's head.
+    pub header: Duration,
+    /// Between two pieces of its body.
+    pub body: Duration,
+    /// Keep-alive.
+    pub idle: Duration,
+    /// Connecting to the app.
+    pub connect: Duration,
+    /// The head of the app's answer.
+    pub response: Duration,
+    /// Between two pieces of the answer.
+    pub stall: Duration,
+    /// An idle upgrade.
+    pub tunnel: Duration,
+    /// A TLS handshake.
+    pub tls: Duration,
+}
+
+/// `shutdown`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// How long what is in flight may take.
+    pub grace: Duration,
+    /// How long to go on accepting after SIGTERM.
+    pub delay: Duration,
+}
+
+/// `log`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `json` or `text`; none: text on a terminal.
+    pub format: Option<LogFormat>,
+    /// The least severe level that is written.
+    pub level: tracing::Level,
+    /// Whether each request has its line.
+    pub access: bool,
+}
+
+/// `log.format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}

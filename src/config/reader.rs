@@ -1,0 +1,198 @@
+//! Taking the tree apart: what is asked for is read, what is left over is reported.
+
+use super::error::{Problem, Problems};
+use super::leaf::Wrong;
+use super::tree::{Entry, Kind, Node};
+use crate::place::Place;
+use crate::suggest::closest;
+use std::cell::RefCell;
+
+/// A value at its path.
+#[derive(Clone)]
+pub struct Reader<'t> {
+    node: &'t Node,
+    path: String,
+    key: Place,
+    problems: &'t Problems,
+    hidden: bool,
+}
+
+impl<'t> Reader<'t> {
+    /// Reads from the root of a file.
+    pub fn root(node: &'t Node, problems: &'t Problems) -> Self {
+        Self { node, path: String::new(), key: node.place, problems, hidden: false }
+    }
+
+    /// The value itself.
+    pub fn node(&self) -> &'t Node {
+        self.node
+    }
+
+    /// Where the value stands.
+    pub fn place(&self) -> Place {
+        self.node.place
+    }
+
+    /// Where its key stands.
+    pub fn key_place(&self) -> Place {
+        self.key
+    }
+
+    /// Its path, such as `session.fields.account_id.type` or `listen[1]`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The same, for what may hold a secret: no line of it is shown.
+    #[must_use]
+    pub fn hiding(self) -> Self {
+        Self { hidden: true, ..self }
+    }
+
+    /// Reads a leaf.
+    pub fn read<T>(&self, leaf: impl FnOnce(&Node) -> Result<T, Wrong>) -> Option<T> {
+        leaf(self.node).map_err(|wrong| self.wrong(self.node.place, wrong)).ok()
+    }
+
+    /// Reports an error of this value.
+    pub fn error(&self, message: impl Into<String>) {
+        self.wrong(self.node.place, Wrong::from(message.into()));
+    }
+
+    /// Reports an error at another place.
+    pub fn error_at(&self, place: Place, path: &str, message: impl Into<String>) {
+        self.push(Problem::error(place, path, message));
+    }
+
+    /// Reports what was found elsewhere.
+    pub fn push_problem(&self, problem: Problem) {
+        self.push(problem);
+    }
+
+    /// Warns at another place.
+    pub fn warn_at(&self, place: Place, path: &str, message: impl Into<String>) {
+        self.push(Problem::warning(place, path, message));
+    }
+
+    /// Where a key of this map stands; where this stands, if it is not there.
+    pub fn child_place(&self, key: &str) -> Place {
+        let Kind::Map(entries) = &self.node.kind else { return self.key };
+        entries.iter().find(|entry| entry.key == key).map_or(self.key, |entry| entry.place)
+    }
+
+    /// Warns of this value.
+    pub fn warn(&self, message: impl Into<String>) {
+        self.push(Problem::warning(self.node.place, self.path.as_str(), message));
+    }
+
+    fn wrong(&self, place: Place, wrong: Wrong) {
+        let problem = Problem::error(place, self.path.as_str(), wrong.message);
+        self.push(problem.suggest(wrong.suggestion));
+    }
+
+    fn push(&self, problem: Problem) {
+        self.problems.push(Problem { hide_line: self.hidden, ..problem });
+    }
+
+    /// Whether this is a map.
+    pub fn is_map(&self) -> bool {
+        matches!(self.node.kind, Kind::Map(_))
+    }
+
+    /// This value as a map; anything else is reported.
+    pub fn map(&self) -> Option<MapReader<'t>> {
+        let Kind::Map(entries) = &self.node.kind else {
+            let message = format!("a map is wanted here, not {}", self.node.shape());
+            self.wrong(self.node.place, Wrong::from(message));
+            return None;
+        };
+        Some(MapReader { at: self.clone(), entries, known: RefCell::default() })
+    }
+
+    /// The items of a list; one value is a list of one.
+    pub fn items(&self) -> Vec<Self> {
+        let Kind::List(items) = &self.node.kind else { return vec![self.clone()] };
+        let item = |(index, node)| Self { node, path: format!("{}[{index}]", self.path), ..self.clone() };
+        items.iter().enumerate().map(item).collect()
+    }
+
+    /// Reads every item of a list; `None` where one is wrong. All that are wrong are reported.
+    pub fn list<T>(&self, leaf: impl Fn(&Node) -> Result<T, Wrong>) -> Option<Vec<T>> {
+        let read: Vec<_> = self.items().iter().map(|item| item.read(&leaf)).collect();
+        read.into_iter().collect()
+    }
+}
+
+/// A map being read. Keys that nobody asked for are reported when it is dropped.
+pub struct MapReader<'t> {
+    at: Reader<'t>,
+    entries: &'t [Entry],
+    /// The keys that were asked for; `None` once any key will do.
+    known: RefCell<Option<Vec<&'static str>>>,
+}
+
+impl<'t> MapReader<'t> {
+    /// The map as a value.
+    pub fn at(&self) -> &Reader<'t> {
+        &self.at
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &'static str) -> Option<Reader<'t>> {
+        self.known.borrow_mut().get_or_insert_default().push(key);
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| self.below(entry))
+    }
+
+    /// The value of a key that has to be there; where it is not, that is reported.
+    pub fn required(&self, key: &'static str) -> Option<Reader<'t>> {
+        let found = self.get(key);
+        if found.is_none() {
+            let place = if self.at.path.is_empty() { self.at.place() } else { self.at.key };
+            self.at.wrong(place, Wrong::from(format!("`{key}` is required here")));
+        }
+        found
+    }
+
+    /// All values, where the file's author names the keys.
+    pub fn entries(self) -> impl Iterator<Item = (&'t str, Reader<'t>)> {
+        let all: Vec<_> = self.entries.iter().map(|entry| (entry.key.as_str(), self.below(entry))).collect();
+        self.known.replace(None);
+        all.into_iter()
+    }
+
+    fn below(&self, entry: &'t Entry) -> Reader<'t> {
+        let path = join(&self.at.path, &entry.key);
+        Reader { node: &entry.value, path, key: entry.place, ..self.at.clone() }
+    }
+}
+
+impl Drop for MapReader<'_> {
+    fn drop(&mut self) {
+        let known = self.known.borrow();
+        let Some(known) = known.as_deref() else { return };
+        for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            let message = format!("there is no such key here; known are {}", listed(known));
+            let suggestion = closest(&entry.key, known.iter().copied()).map(str::to_owned);
+            let message = if suggestion.is_some() { "there is no such key here".to_owned() } else { message };
+            self.below(entry).wrong(entry.place, Wrong { message, suggestion });
+        }
+    }
+}
+
+/// Words for a message: `a`, `b` and `c`.
+pub(super) fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => "none".to_owned(),
+    }
+}
+
+/// The path of a key below another.
+pub(super) fn join(path: &str, key: &str) -> String {
+    let simple =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let dot = if path.is_empty() { "" } else { "." };
+    if simple { format!("{path}{dot}{key}") } else { format!("{path}{dot}{key:?}") }
+}

@@ -1,0 +1,237 @@
+//! Secrets: named in the file, read from elsewhere, and never shown.
+
+use super::leaf::{self, Wrong};
+use super::reader::{MapReader, Reader};
+use super::root::Surroundings;
+use super::tree::Node;
+use crate::redact::Secret;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// The largest secret: what is larger is another file.
+const MAX_BYTES: u64 = 64 << 10;
+
+/// HMAC-SHA256 wants a key as long as its output (RFC 7518 §3.2).
+const ADVISED_BYTES: usize = 32;
+
+/// What people write until they know better.
+const PLACEHOLDERS: [&str; 14] = [
+    "changeme",
+    "change-me",
+    "change_me",
+    "changethis",
+    "replaceme",
+    "replace-me",
+    "replace_me",
+    "placeholder",
+    "secret",
+    "password",
+    "todo",
+    "example",
+    "your-secret",
+    "shared-secret",
+];
+
+/// How the bytes of a key are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Utf8,
+    Base64,
+    Base64Url,
+    Hex,
+}
+
+const ENCODINGS: [(&str, Encoding); 4] = [
+    ("utf8", Encoding::Utf8),
+    ("base64", Encoding::Base64),
+    ("base64url", Encoding::Base64Url),
+    ("hex", Encoding::Hex),
+];
+
+impl Encoding {
+    /// Its word in the file.
+    pub(super) fn word(self) -> &'static str {
+        ENCODINGS.iter().find(|(_, encoding)| *encoding == self).map_or("", |(word, _)| word)
+    }
+}
+
+/// `secret`, read.
+pub(super) struct Fetched {
+    pub(super) bytes: Option<Secret>,
+    pub(super) encoding: Encoding,
+    pub(super) source: String,
+}
+
+/// Where a secret is kept.
+enum Place {
+    File(PathBuf),
+    Env(String),
+}
+
+/// `secret`: `{file: path}` or `{env: NAME}`.
+pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fetched> {
+    if !reader.is_map() {
+        reader.clone().hiding().error(
+            "a secret does not belong in this file; write `secret: { file: /path/of/it }` or `secret: { env: NAME }`",
+        );
+        return None;
+    }
+    let map = reader.map()?;
+    let place = place(&map, around.dir);
+    let encoding =
+        map.get("encoding").map_or(Some(Encoding::Utf8), |it| it.read(|node| leaf::word(node, &ENCODINGS)));
+    let required = map.get("required").map_or(Some(true), |it| it.read(leaf::boolean));
+    let (place, at) = place?;
+    let (encoding, required) = (encoding?, required?);
+    let source = match &place {
+        Place::File(path) => format!("file {}", path.display()),
+        Place::Env(name) => format!("environment variable {name}"),
+    };
+    if around.options.without_secrets {
+        return Some(Fetched { bytes: None, encoding, source });
+    }
+    let bytes = match fetch(&place, around) {
+        Ok(raw) => Some(key(&raw, encoding, &at)?),
+        Err(missing) if !required => {
+            at.warn(format!("{missing}; until it is there nothing is minted"));
+            None
+        }
+        Err(missing) => {
+            at.error(missing);
+            return None;
+        }
+    };
+    Some(Fetched { bytes, encoding, source })
+}
+
+fn place<'t>(map: &MapReader<'t>, dir: &Path) -> Option<(Place, Reader<'t>)> {
+    match (map.get("file"), map.get("env")) {
+        (Some(file), None) => Some((Place::File(dir.join(file.read(path)?)), file)),
+        (None, Some(env)) => Some((Place::Env(env.read(variable)?), env)),
+        (Some(_), Some(env)) => {
+            env.error("a secret has one place: `file` or `env`");
+            None
+        }
+        (None, None) => {
+            let at = map.at();
+            at.error_at(
+                at.key_place(),
+                at.path(),
+                "`file` or `env` is required here: where the secret is kept",
+            );
+            None
+        }
+    }
+}
+
+fn path(node: &Node) -> Result<PathBuf, Wrong> {
+    leaf::filled(node).map(PathBuf::from)
+}
+
+fn variable(node: &Node) -> Result<String, Wrong> {
+    let name = leaf::filled(node)?;
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if plain && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Ok(name.to_owned());
+    }
+    // What is no name may be the secret itself, so it is not repeated.
+    Err("the name of an environment variable is wanted here: letters, digits and `_`".into())
+}
+
+/// The raw text of a secret, or why it is missing.
+fn fetch(place: &Place, around: &Surroundings<'_>) -> Result<Vec<u8>, String> {
+    let raw = match place {
+        Place::File(path) => fetch_file(path)?,
+        Place::Env(name) => {
+            (around.options.env)(name).ok_or_else(|| format!("the environment has no {name}"))?.into_bytes()
+        }
+    };
+    let line = raw.strip_suffix(b"\n").unwrap_or(&raw);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(line.to_vec()) }
+}
+
+fn fetch_file(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => format!("cannot read {}: {}", path.display(), permissions(path)),
+        _ => format!("cannot read {}: {error}", path.display()),
+    };
+    let mut raw = Vec::new();
+    File::open(path).map_err(failed)?.take(MAX_BYTES + 1).read_to_end(&mut raw).map_err(failed)?;
+    if raw.len() as u64 > MAX_BYTES {
+        return Err(format!("{} is larger than 64KiB, which is no secret", path.display()));
+    }
+    Ok(raw)
+}
+
+/// Whose the file is, and who we are: what somebody needs to mend it.
+fn permissions(path: &Path) -> String {
+    let we = fs::metadata("/proc/self")
+        .map_or_else(|_| "this user".to_owned(), |own| format!("uid {}", own.uid()));
+    match fs::metadata(path) {
+        Ok(file) => {
+            format!("we are {we}; it belongs to uid {}, mode {:04o}", file.uid(), file.mode() & 0o7777)
+        }
+        Err(_) => format!("we are {we}, and may not enter its directory"),
+    }
+}
+
+/// The key in the raw text. Nothing of the text is repeated in an error.
+fn key(raw: &[u8], encoding: Encoding, at: &Reader<'_>) -> Option<Secret> {
+    if is_placeholder(raw) {
+        at.error("the secret is a placeholder; put the one that Pandium's support gave you in its place");
+        return None;
+    }
+    let digits = raw.trim_ascii();
+    let decoded = match encoding {
+        Encoding::Utf8 => Some(raw.to_vec()),
+        Encoding::Base64 => decode_base64(digits, &base64_simd::STANDARD, &base64_simd::STANDARD_NO_PAD),
+        Encoding::Base64Url => decode_base64(digits, &base64_simd::URL_SAFE, &base64_simd::URL_SAFE_NO_PAD),
+        Encoding::Hex => decode_hex(digits),
+    };
+    let Some(bytes) = decoded.filter(|bytes| !bytes.is_empty()) else {
+        at.error(format!("the secret is not {}, as `encoding` says it is", encoding.word()));
+        return None;
+    };
+    if bytes.len() < ADVISED_BYTES {
+        at.warn(format!("the secret has {} bytes; 32 or more are advised (RFC 7518 §3.2)", bytes.len()));
+    }
+    if encoding == Encoding::Utf8 && looks_encoded(raw) {
+        at.warn("the secret looks like base64; if Pandium means the bytes behind it, set `encoding: base64`");
+    }
+    if encoding == Encoding::Utf8 && raw.ends_with(b" ") {
+        at.warn("the secret ends in a space, which counts");
+    }
+    Some(Secret::new(bytes))
+}
+
+fn is_placeholder(raw: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(raw).trim().to_ascii_lowercase();
+    let bare = text.trim_matches(|c| matches!(c, '<' | '>' | '"' | '\'' | '{' | '}' | '$' | '!'));
+    PLACEHOLDERS.contains(&bare)
+        || (!bare.is_empty() && bare.bytes().all(|byte| byte == b'x' || byte == b'*'))
+}
+
+fn decode_base64(digits: &[u8], padded: &base64_simd::Base64, bare: &base64_simd::Base64) -> Option<Vec<u8>> {
+    padded.decode_to_vec(digits).or_else(|_| bare.decode_to_vec(digits)).ok()
+}
+
+fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
+        _ => None,
+    };
+    digits.chunks(2).map(pair).collect()
+}
+
+/// Base64 by the look of it: padded, or of mixed alphabet and an even measure, and no hexadecimal.
+fn looks_encoded(raw: &[u8]) -> bool {
+    let has = |is: fn(&u8) -> bool| raw.iter().any(is);
+    let alphabet = raw.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte));
+    let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+    let marked = raw.ends_with(b"=") || has(|byte| b"+/".contains(byte));
+    raw.len() >= 24 && raw.len().is_multiple_of(4) && alphabet && (marked || mixed)
+}

@@ -1,0 +1,295 @@
+//! `trust` and `session`: whom we believe, and what.
+
+use super::leaf::{self, Wrong};
+use super::net;
+use super::reader::{MapReader, Reader};
+use super::tree::{Kind as Shape, Node};
+use crate::fields::{Decode, Field, Presence, Source};
+use crate::place::Place;
+use crate::protected::{Protected, fold_name};
+use crate::trust::{PeerRule, Trust};
+use crate::value::{Kind, Value, parse_int};
+use http::HeaderName;
+use std::borrow::Cow;
+
+/// Our own headers: nobody else may set them on a request.
+const OWN: [&str; 2] = ["x-pandium-token", "x-pandium-url"];
+
+/// Values that mean "none", unless the file says otherwise.
+const ABSENT: [&str; 5] = ["", "-", "null", "(null)", "undefined"];
+
+/// Headers that every request has a use for, or that frame it: not an identity.
+const NOT_AN_IDENTITY: [&str; 18] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "x-request-id",
+];
+
+/// `trust`
+pub(super) fn trust(reader: Option<Reader<'_>>) -> Option<Trust> {
+    let Some(reader) = reader else { return Some(Trust::default()) };
+    let map = reader.map()?;
+    let Some(peers) = map.get("peers") else { return Some(Trust::default()) };
+    let rules = peers.list(peer_rule)?;
+    Trust::new(rules).map_err(|error| peers.error(error.to_string())).ok()
+}
+
+fn peer_rule(node: &Node) -> Result<PeerRule, Wrong> {
+    let text = leaf::filled(node)?;
+    if text == "unix" {
+        return Ok(PeerRule::Unix);
+    }
+    match text.strip_prefix("unix:") {
+        Some(uid) => uid
+            .parse()
+            .map(PeerRule::UnixUid)
+            .map_err(|_| "behind `unix:` a user id is wanted here, such as unix:33".into()),
+        None => net::network(node).map(PeerRule::Net),
+    }
+}
+
+/// `session`, and the header names that follow from it.
+pub(super) struct Read {
+    pub(super) fields: Vec<Field>,
+    pub(super) protected: Option<Protected>,
+    place: Place,
+}
+
+/// `session`
+pub(super) fn read(reader: &Reader<'_>) -> Option<Read> {
+    let map = reader.map()?;
+    let from = map.required("from").and_then(|from| from.read(|node| leaf::word(node, &[("headers", ())])));
+    let fields = map.required("fields")?;
+    let entries: Vec<_> = fields.map()?.entries().collect();
+    if entries.is_empty() {
+        fields.error("at least one field is wanted here, such as `account_id: X-Account-Id`");
+    }
+    let read: Vec<_> = entries.iter().map(|(name, entry)| field(name, entry)).collect();
+    let fields: Vec<Field> = read.into_iter().collect::<Option<_>>()?;
+    from?;
+    let protected = protect(&fields, reader);
+    (!fields.is_empty()).then_some(Read { fields, protected, place: reader.key_place() })
+}
+
+impl Read {
+    /// Request headers are anybody's word, unless somebody is trusted to set them.
+    pub(super) fn need_trust(&self, trust: &Trust, root: &MapReader<'_>) {
+        if trust.peers().is_empty() {
+            root.at().error_at(
+                self.place,
+                "session.from",
+                "`headers` needs `trust.peers`: the addresses of the proxy that sets these headers, and nobody else's",
+            );
+        }
+    }
+}
+
+fn protect(fields: &[Field], reader: &Reader<'_>) -> Option<Protected> {
+    let own = OWN.into_iter().map(HeaderName::from_static);
+    let named = fields.iter().filter_map(|field| match &field.source {
+        Source::Header(name) => Some(name.clone()),
+        Source::Cookie(_) => None,
+    });
+    Protected::new(own.chain(named).collect())
+        .map_err(|(one, other)| {
+            let place = fields.iter().find(|field| field.source == Source::Header(other.clone()));
+            let message = format!("`{other}` and `{one}` are the same header to many apps; keep one of them");
+            reader.error_at(place.map_or(reader.place(), |field| field.place), "session.fields", message);
+        })
+        .ok()
+}
+
+fn field(name: &str, entry: &Reader<'_>) -> Option<Field> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let named = !name.is_empty() && name.len() <= 64 && name.bytes().all(plain);
+    if !named {
+        entry.error_at(entry.key_place(), entry.path(), "a field's name is 1 to 64 letters, digits and `_`");
+    }
+    let field = if entry.is_map() {
+        long_form(name, entry)
+    } else {
+        entry.read(header).map(|source| plain_field(name, source, entry.key_place()))
+    };
+    field.filter(|_| named)
+}
+
+fn plain_field(name: &str, source: Source, place: Place) -> Field {
+    Field {
+        name: name.to_owned(),
+        source,
+        kind: Kind::Text,
+        separator: ",".to_owned(),
+        presence: Presence::Required,
+        decode: Decode::Utf8,
+        absent: ABSENT.map(str::to_owned).to_vec(),
+        max_bytes: 4096,
+        sensitive: false,
+        place,
+    }
+}
+
+const KINDS: [(&str, Kind); 5] = [
+    ("string", Kind::Text),
+    ("list", Kind::List),
+    ("int", Kind::Int),
+    ("bool", Kind::Bool),
+    ("json", Kind::Json),
+];
+
+const DECODINGS: [(&str, Decode); 5] = [
+    ("utf8", Decode::Utf8),
+    ("latin1", Decode::Latin1),
+    ("percent", Decode::Percent),
+    ("base64", Decode::Base64),
+    ("base64url", Decode::Base64Url),
+];
+
+fn long_form(name: &str, entry: &Reader<'_>) -> Option<Field> {
+    let map = entry.map()?;
+    let source = source(&map);
+    let kind = read_or(&map, "type", Kind::Text, |node| leaf::word(node, &KINDS));
+    let separator = read_or(&map, "separator", ",".to_owned(), |node| separator(node).map(str::to_owned));
+    let optional = read_or(&map, "optional", false, leaf::boolean);
+    let presence = presence(&map, optional.unwrap_or_default(), kind);
+    let decode = read_or(&map, "decode", Decode::Utf8, |node| leaf::word(node, &DECODINGS));
+    let absent = match map.get("absent") {
+        Some(absent) => absent.list(|node| leaf::text(node).map(str::to_owned)),
+        None => Some(ABSENT.map(str::to_owned).to_vec()),
+    };
+    let max_bytes = read_or(&map, "max_bytes", 4096, |node| match leaf::size(node)? {
+        size @ 1..=65_536 => Ok(size),
+        _ => Err("from 1 to 64KiB are allowed here".into()),
+    });
+    let sensitive = read_or(&map, "sensitive", false, leaf::boolean);
+    optional?;
+    Some(Field {
+        kind: kind?,
+        separator: separator?,
+        presence: presence?,
+        decode: decode?,
+        absent: absent?,
+        max_bytes: max_bytes?,
+        sensitive: sensitive?,
+        ..plain_field(name, source?, entry.key_place())
+    })
+}
+
+fn read_or<T>(
+    map: &MapReader<'_>,
+    key: &'static str,
+    default: T,
+    leaf: impl FnOnce(&Node) -> Result<T, Wrong>,
+) -> Option<T> {
+    map.get(key).map_or(Some(default), |reader| reader.read(leaf))
+}
+
+fn source(map: &MapReader<'_>) -> Option<Source> {
+    match (map.get("header"), map.get("cookie")) {
+        (Some(header_name), None) => header_name.read(header),
+        (None, Some(cookie_name)) => cookie_name.read(cookie),
+        (Some(_), Some(cookie_name)) => {
+            cookie_name.error("a field has one source: `header` or `cookie`");
+            None
+        }
+        (None, None) => {
+            map.at().error_at(map.at().key_place(), map.at().path(), "`header` or `cookie` is required here");
+            None
+        }
+    }
+}
+
+/// A header that may carry identity. Compared as apps fold names: `User_Agent` as a field would make
+/// every browser's `User-Agent` its alias.
+fn header(node: &Node) -> Result<Source, Wrong> {
+    let header = leaf::header(node)?;
+    let folded = fold_name(header.name.as_str());
+    if NOT_AN_IDENTITY.contains(&folded.as_str()) || folded.starts_with("accept") {
+        return Err(
+            format!("`{}` has another use on every request, and cannot be a field", header.written).into()
+        );
+    }
+    if OWN.contains(&folded.as_str()) {
+        return Err(format!("`{}` is a header of ours, and cannot be a field", header.written).into());
+    }
+    Ok(Source::Header(header.name))
+}
+
+/// RFC 6265 §4.1.1: a cookie's name is a token, as a header's is.
+fn cookie(node: &Node) -> Result<Source, Wrong> {
+    let name = leaf::filled(node)?;
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.bytes().all(token) {
+        return Ok(Source::Cookie(name.to_owned()));
+    }
+    Err("a cookie's name has no spaces, quotes, commas, semicolons or equals signs".into())
+}
+
+fn separator(node: &Node) -> Result<&str, Wrong> {
+    match leaf::text(node)? {
+        "" => Err("a separator is at least one character".into()),
+        text => Ok(text),
+    }
+}
+
+fn presence(map: &MapReader<'_>, optional: bool, kind: Option<Kind>) -> Option<Presence> {
+    let Some(default) = map.get("default") else {
+        return Some(if optional { Presence::Optional } else { Presence::Required });
+    };
+    let value = kind.and_then(|kind| default.read(|node| default_value(node, kind)))?;
+    Some(Presence::Default(value))
+}
+
+/// A default is written as its type is: text, a list of text, a number, true or false, any YAML.
+fn default_value(node: &Node, kind: Kind) -> Result<Value<'static>, Wrong> {
+    Ok(match kind {
+        Kind::Text => Value::Text(Cow::Owned(leaf::text(node)?.to_owned())),
+        Kind::List => Value::List(default_items(node)?),
+        Kind::Int => {
+            let wanted = "an integer within ±(2^53-1) is wanted here, as the field's type is";
+            let Shape::Int(digits) = &node.kind else { return Err(wanted.into()) };
+            Value::Int(parse_int(digits).ok_or(wanted)?)
+        }
+        Kind::Bool => Value::Bool(leaf::boolean(node)?),
+        Kind::Json => Value::Json(json(node)?),
+    })
+}
+
+fn default_items(node: &Node) -> Result<Vec<Cow<'static, str>>, Wrong> {
+    match &node.kind {
+        Shape::List(items) => items.iter().map(|item| Ok(Cow::Owned(leaf::text(item)?.to_owned()))).collect(),
+        _ => Ok(vec![Cow::Owned(leaf::text(node)?.to_owned())]),
+    }
+}
+
+fn json(node: &Node) -> Result<serde_json::Value, Wrong> {
+    Ok(match &node.kind {
+        Shape::Null => serde_json::Value::Null,
+        Shape::Bool(value) => (*value).into(),
+        Shape::Int(raw) | Shape::Float(raw) => {
+            serde_json::from_str(raw).map_err(|_| Wrong::from("a number as JSON writes it is wanted here"))?
+        }
+        Shape::Text { .. } => leaf::text(node)?.into(),
+        Shape::List(items) => items.iter().map(json).collect::<Result<_, _>>()?,
+        Shape::Map(entries) => serde_json::Value::Object(
+            entries
+                .iter()
+                .map(|entry| Ok((entry.key.clone(), json(&entry.value)?)))
+                .collect::<Result<_, Wrong>>()?,
+        ),
+    })
+}

@@ -1,0 +1,275 @@
+//! What people trip over in YAML, each in words of its own. None of them repeats a value: it may
+//! be a secret.
+
+use super::error::{Problem, Problems};
+use super::reader::join;
+use super::source::Source;
+use super::tree::{Kind, Node};
+use crate::place::Place;
+use std::collections::HashMap;
+
+pub(super) const TAG: &str = "tags (`!x`, `!!str`) are not used here; to make a value text, put it in quotes";
+pub(super) const MERGE: &str = "the merge key `<<` is not used here; write the keys out";
+pub(super) const EMPTY: &str = "the file is empty";
+pub(super) const CUT_OFF: &str =
+    "` #` begins a comment here and cuts the expression off; put the whole value in quotes";
+const BRACES: &str =
+    "an unquoted `{{` opens a YAML map; an expression is written ${…}, other text with braces in quotes";
+const EXPRESSION: &str = "inside { } or [ ] an expression needs quotes: \"${…}\"";
+const COLONS: &str = "inside { } or [ ] an address that begins with `::` needs quotes, such as \"::1\"";
+const STAR: &str = "an unquoted `*` begins an alias; write \"*\"";
+const TAB: &str = "a tab cannot indent; use spaces";
+
+/// Whether the bytes are text that YAML may hold, and not too much of it.
+pub(super) fn readable(source: &Source, max: usize) -> Result<(), Problem> {
+    let text = source.text();
+    if text.len() > max {
+        return Err(Problem::error(
+            Place::default(),
+            "",
+            format!("the file is larger than {} MiB", max >> 20),
+        ));
+    }
+    if let Some(at) = source.invalid() {
+        let message = format!("the file is not UTF-8: the byte at {at} (from 0) belongs to no character");
+        return Err(Problem::error(source.place(at), "", message));
+    }
+    if let Some(at) = too_deep(text) {
+        let message = "more than 100 brackets are open here: nested too deeply";
+        return Err(Problem::error(source.place(at), "", message));
+    }
+    text.char_indices().find(|&(_, c)| !is_yaml(c)).map_or(Ok(()), |(at, c)| {
+        let message = format!(
+            "the character U+{:04X} cannot be read here; in double quotes it can be written \\u{:04x}",
+            u32::from(c),
+            u32::from(c)
+        );
+        Err(Problem::error(source.place(at), "", message))
+    })
+}
+
+/// Where more brackets are open than any sane file has. libyaml takes minutes for a hundred
+/// thousand, so they are counted before it sees them, those in text and comments too.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    text.bytes().position(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > 100
+    })
+}
+
+/// What libyaml reads, but for the line ends that no editor counts.
+fn is_yaml(c: char) -> bool {
+    match c {
+        '\t' | '\n' | '\r' | ' '..='~' => true,
+        '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}' => false,
+        c => c >= '\u{A0}',
+    }
+}
+
+/// What is written, without the anchor before it.
+pub(super) fn skip_anchor(written: &str) -> &str {
+    let Some(rest) = written.strip_prefix('&') else { return written };
+    let mut rest =
+        rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_-".contains(c)).trim_start();
+    while rest.starts_with('#') {
+        rest = rest.trim_start_matches(|c| c != '\n').trim_start();
+    }
+    rest
+}
+
+/// Whether `null` is spelled out.
+pub(super) fn spells_null(written: &str) -> bool {
+    ["null", "Null", "NULL", "~"].iter().any(|word| written.starts_with(word))
+}
+
+/// Where plain text that opens an expression and does not close it was ended by a comment: the
+/// position of the `#` in what is written.
+pub(super) fn cut_off(text: &str, written: &str) -> Option<usize> {
+    let (_, open) = text.rsplit_once("${")?;
+    if open.contains('}') {
+        return None;
+    }
+    let at = written
+        .match_indices('#')
+        .map(|(at, _)| at)
+        .find(|&at| written.get(..at).is_some_and(|before| before.ends_with([' ', '\t'])))?;
+    let before = written.get(..at)?.split_whitespace();
+    before.eq(text.split_whitespace()).then_some(at)
+}
+
+pub(super) fn collection_as_key(source: &Source, place: Place) -> (Option<Place>, &'static str) {
+    let at = source.offset(place);
+    if source.after(at).starts_with('{') && source.before(at).ends_with('{') {
+        return (Some(source.place(at - 1)), BRACES);
+    }
+    (Some(place), "a key is text, not a list or a map")
+}
+
+pub(super) fn null_as_key() -> &'static str {
+    "a key is text; here it is missing, or null (which would need quotes)"
+}
+
+/// The place and the meaning of an error of the library.
+pub(super) fn explain(source: &Source, place: Place, message: &str) -> (Place, String) {
+    let at = source.offset(place);
+    if let Some((at, message)) = trap(source, at, place, message) {
+        return (source.place(at), message.to_owned());
+    }
+    if message.contains("more than one document") {
+        return (second_document(source), "one document only; a line of `---` begins another".to_owned());
+    }
+    if let Some(message) = known(message) {
+        let context = context(source, message.1).filter(|_| message.2);
+        return (context.unwrap_or(place), message.0.to_owned());
+    }
+    (place, format!("not YAML: {}", bare(message)))
+}
+
+/// The traps that show in the text around the error.
+fn trap(source: &Source, at: usize, place: Place, message: &str) -> Option<(usize, &'static str)> {
+    let before = source.before(at);
+    if message.contains("alphabetic or numeric") {
+        return before.strip_suffix('*').map(|before| (before.len(), STAR));
+    }
+    if message.contains("unknown anchor") {
+        return Some((
+            at,
+            "an unquoted `*` begins an alias, and nothing has this anchor; put text in quotes",
+        ));
+    }
+    if message.contains("tab character") || source.after(at).starts_with('\t') {
+        return Some((at, TAB));
+    }
+    let start = source.offset(Place::new(place.line, 1));
+    let line = source.line(place.line).unwrap_or_default();
+    let upto = at.saturating_sub(start) + 1;
+    if let Some(brace) = unquoted(line, "{{").find(|&brace| brace <= upto) {
+        return Some((start + brace, BRACES));
+    }
+    let flow = message.contains("flow") || message.contains("',' or");
+    let opened = unquoted(line, "${").filter(|&sign| flow && sign <= upto).last();
+    let colons = unquoted(line, "::").filter(|&sign| flow && sign <= upto).last();
+    let nearest = opened.max(colons)?;
+    let word = if colons == Some(nearest) { COLONS } else { EXPRESSION };
+    Some((start + nearest, word))
+}
+
+fn unquoted<'l>(line: &'l str, sign: &'static str) -> impl Iterator<Item = usize> + 'l {
+    line.match_indices(sign).map(|(at, _)| at).filter(move |&at| !in_quotes(line, at))
+}
+
+/// Whether a quote that was opened before `at` is still open there.
+fn in_quotes(line: &str, at: usize) -> bool {
+    let mut open = None;
+    for c in line.get(..at).unwrap_or_default().chars().filter(|c| matches!(c, '"' | '\'')) {
+        open = match open {
+            None => Some(c),
+            Some(quote) if quote == c => None,
+            other => other,
+        };
+    }
+    open.is_some()
+}
+
+/// The library's message in plain words; itself; and whether its context is the better place.
+fn known(message: &str) -> Option<(&'static str, &str, bool)> {
+    let words = [
+        ("EOF while parsing", EMPTY, false),
+        ("cannot start any token", "text cannot begin with this character; put it in quotes", false),
+        (
+            "mapping values are not allowed",
+            "a second `: ` in this line, or a wrong indentation; text that holds `: ` needs quotes",
+            false,
+        ),
+        (
+            "block sequence entries are not allowed",
+            "a list item `- ` cannot stand here; put it on a line of its own",
+            false,
+        ),
+        (
+            "did not find expected key",
+            "this line does not fit: its indentation is that of no key above, or text before it needs quotes",
+            false,
+        ),
+        (
+            "expected '-' indicator",
+            "this line does not fit into the list above: items begin with `- ` in one column",
+            false,
+        ),
+        ("unexpected end of stream", "the quote that opens here is not closed", true),
+        ("could not find expected ':'", "a key without `: ` behind it, or a wrong indentation", true),
+        (
+            "expected ',' or ']'",
+            "the list in [ ] that opens here is not closed, or lacks a comma, or holds text that needs quotes",
+            true,
+        ),
+        (
+            "expected ',' or '}'",
+            "the map in { } that opens here is not closed, or lacks a comma, or holds text that needs quotes",
+            true,
+        ),
+        (
+            "unknown escape",
+            "in double quotes `\\` begins an escape, and this is none; write `\\\\`, or use single quotes",
+            false,
+        ),
+        ("recursion limit", "nested too deeply", false),
+        ("repetition limit", "aliases that repeat too much", false),
+    ];
+    let found = words.iter().find(|(theirs, ..)| message.contains(theirs))?;
+    Some((found.1, message, found.2))
+}
+
+/// The place that stands behind "while …" in a message.
+fn context(source: &Source, message: &str) -> Option<Place> {
+    let (_, context) = message.split_once(", while ")?;
+    let (line, column) = context.rsplit_once(" at line ")?.1.split_once(" column ")?;
+    let place = Place::new(line.parse().ok()?, column.parse().ok()?);
+    source.line(place.line).map(|_| place)
+}
+
+/// The library's own words without its places.
+fn bare(message: &str) -> &str {
+    message.split(" at line ").next().and_then(|message| message.split(", while").next()).unwrap_or(message)
+}
+
+fn second_document(source: &Source) -> Place {
+    let mut seen = false;
+    for (number, line) in (1..).zip(source.text().lines()) {
+        let marks = line.starts_with("---") || line.starts_with("...");
+        if marks && seen && line.starts_with("---") {
+            return Place::new(number, 1);
+        }
+        seen |= !line.trim().is_empty() && !line.starts_with(['#', '%', '.']);
+    }
+    Place::new(1, 1)
+}
+
+/// Reports keys that stand twice in one map, anywhere.
+pub(super) fn duplicates(node: &Node, path: &str, problems: &Problems) {
+    match &node.kind {
+        Kind::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                duplicates(item, &format!("{path}[{index}]"), problems);
+            }
+        }
+        Kind::Map(entries) => {
+            let mut seen = HashMap::new();
+            for entry in entries {
+                let path = join(path, &entry.key);
+                let first = *seen.entry(entry.key.as_str()).or_insert(entry.place);
+                if first != entry.place {
+                    let message = format!("this key stands twice: first in line {}, again here", first.line);
+                    problems.error(entry.place, &path, message);
+                }
+                duplicates(&entry.value, &path, problems);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,74 @@
+//! The tree of a YAML file, with the place of everything in it.
+
+use crate::place::Place;
+
+/// A value and where it stands. What an alias repeats stands where it was first written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Where it begins.
+    pub place: Place,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`, `~`, or nothing at all.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// An integer, as it is written (`42`, `0x1F`).
+    Int(String),
+    /// Any other number, as it is written (`1.10`, `1e3`).
+    Float(String),
+    /// Text.
+    Text {
+        /// The text that was meant.
+        text: String,
+        /// How it is written.
+        style: Style,
+    },
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order of the file. Where a key is doubled, all of its entries are here.
+    Map(Vec<Entry>),
+}
+
+/// How text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// As it is.
+    Plain,
+    /// In single or double quotes.
+    Quoted,
+    /// Behind `|` or `>`.
+    Block,
+    /// With something from the environment in it: it may stand for a number, and is not shown.
+    Resolved,
+}
+
+/// A key with its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub place: Place,
+    /// What it holds.
+    pub value: Node,
+}
+
+impl Node {
+    /// What this is, in words.
+    pub fn shape(&self) -> &'static str {
+        match &self.kind {
+            Kind::Null => "nothing",
+            Kind::Bool(_) => "a boolean",
+            Kind::Int(_) | Kind::Float(_) => "a number",
+            Kind::Text { .. } => "text",
+            Kind::List(_) => "a list",
+            Kind::Map(_) => "a map",
+        }
+    }
+}
