@@ -23,3 +23,16 @@ pub mod trust;
 
 // Floor 1b: YAML to domain.
 pub mod config;
+
+// Floor 2: the product.
+pub mod decide;
+
+// Floor 3: acquiring a session, and HTTP out.
+pub mod proxy;
+pub mod session;
+
+// Floor 4: HTTP in.
+pub mod server;
+
+// Floor 5: wiring and life cycle.
+pub mod app;

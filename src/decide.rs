@@ -1,0 +1,310 @@
+//! The product in one file: a request and a session come in, a delivery or a refusal goes out.
+//!
+//! Everything is handed in as a value: the policy, the peer, the clock's reading, the token's id.
+//! Nothing here waits, reads a clock or touches a socket, so every case can be played in a test.
+//! The order of the checks is the order of the refusals in DESIGN 5: the first that applies is given.
+
+use crate::claims::{Fault, Inputs, Used};
+use crate::config::model::{Address, Integration, Integrations, Policy};
+use crate::protected::Breach;
+use crate::query::{self, TOKEN};
+use crate::refusal::{Code, Refusal};
+use crate::route::{self, Owner};
+use crate::slug::Slug;
+use crate::token::{Around, Moment, Payload, TenantToken};
+use crate::trust::{Peer, TrustedPeer};
+use crate::value::Session;
+use http::header::{HOST, HeaderMap, HeaderName};
+use http::uri::Authority;
+use http::{Method, Uri, Version};
+
+/// The head of a request, and who sent it.
+#[derive(Clone, Copy)]
+pub struct Head<'a> {
+    /// `GET` and so on.
+    pub method: &'a Method,
+    /// The request's target.
+    pub uri: &'a Uri,
+    /// The protocol's version.
+    pub version: Version,
+    /// The header lines.
+    pub headers: &'a HeaderMap,
+    /// The other end of the socket.
+    pub peer: Peer,
+}
+
+/// What a request turned out to be, before anybody asks who the visitor is.
+pub enum Screened<'p, 'a> {
+    /// The app's own. A trusted peer's word about the request is kept.
+    Pass(Option<TrustedPeer>),
+    /// A visitor who wants to be sent to Pandium.
+    Install(Ask<'p, 'a>),
+}
+
+/// A visitor's wish for one integration, from a peer that may say who the visitor is.
+#[derive(Clone, Copy)]
+pub struct Ask<'p, 'a> {
+    /// The integration.
+    pub integration: &'p Integration,
+    /// Its name as it was asked for: another than the integration's own where that is `*`.
+    pub requested: &'a str,
+    /// The right to read the session from the request.
+    pub trusted: TrustedPeer,
+}
+
+/// Looks at the head of a request: is it well formed, whose is it, may it ask?
+pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p, 'a>, Refusal> {
+    check_host(head)?;
+    let path = head.uri.path();
+    let trusted = policy.trust.admit(head.peer);
+    match route::owner(path, &[&policy.install.path]) {
+        Owner::Ambiguous => {
+            Err(Refusal::new(Code::AmbiguousPath, "the path is ours only in one reading of it"))
+        }
+        Owner::App => {
+            check_method_of_app(head.method)?;
+            trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
+            Ok(Screened::Pass(trusted))
+        }
+        Owner::Ours => {
+            check_method(head.method)?;
+            check_browser(head.headers, policy.install.cross_site_iframe)?;
+            let trusted = trusted.ok_or_else(|| untrusted(head.peer))?;
+            check_hygiene(policy, head.headers)?;
+            let (requested, integration) = find(policy, path)?;
+            Ok(Screened::Install(Ask { integration, requested, trusted }))
+        }
+    }
+}
+
+/// RFC 9112 §3.2: one `Host`, which agrees with the target where that names one too.
+fn check_host(head: Head<'_>) -> Result<(), Refusal> {
+    let refuse = |detail: &'static str| Err(Refusal::new(Code::BadHost, detail).source("host"));
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return refuse("more than one Host");
+    }
+    if host.is_some_and(|host| !is_host(host.as_bytes())) {
+        return refuse("not a host name with an optional port");
+    }
+    match (head.uri.authority(), host) {
+        (Some(authority), Some(host)) if !agree(authority, host.as_bytes()) => {
+            refuse("Host and the target's authority disagree")
+        }
+        (Some(authority), _) if !is_host(authority.as_str().as_bytes()) => {
+            refuse("the target's authority is not a host name with an optional port")
+        }
+        (None, None) if head.version != Version::HTTP_10 => refuse("no Host"),
+        (Some(_), None) if head.version == Version::HTTP_11 => refuse("no Host"),
+        _ => Ok(()),
+    }
+}
+
+fn agree(authority: &Authority, host: &[u8]) -> bool {
+    authority.as_str().as_bytes().eq_ignore_ascii_case(host)
+}
+
+/// A name, an IPv4 address or a bracketed IPv6 address, and a port from 1 to 65535 or none. Narrower
+/// than RFC 3986 §3.2.2, whose sub-delims and percent-escapes no real host name has.
+fn is_host(text: &[u8]) -> bool {
+    let bracketed = text.first() == Some(&b'[');
+    let end = if bracketed {
+        text.iter().position(|&byte| byte == b']').map_or(0, |at| at + 1)
+    } else {
+        text.iter().position(|&byte| byte == b':').unwrap_or(text.len())
+    };
+    let (name, port) = text.split_at(end);
+    let name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let name_fits =
+        if bracketed { is_bracketed(name) } else { !name.is_empty() && name.iter().all(name_byte) };
+    name_fits && (port.is_empty() || is_port(port))
+}
+
+fn is_bracketed(name: &[u8]) -> bool {
+    let inner = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")).unwrap_or_default();
+    std::str::from_utf8(inner).is_ok_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())
+}
+
+fn is_port(colon_and_port: &[u8]) -> bool {
+    let digits = colon_and_port.strip_prefix(b":").unwrap_or_default();
+    digits.iter().all(u8::is_ascii_digit)
+        && std::str::from_utf8(digits).is_ok_and(|digits| digits.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+/// We are no forward proxy (RFC 9110 §9.3.6).
+fn check_method_of_app(method: &Method) -> Result<(), Refusal> {
+    if method == Method::CONNECT {
+        return Err(Refusal::new(Code::MethodNotAllowed, "CONNECT"));
+    }
+    Ok(())
+}
+
+/// A token is minted for `GET` alone; `HEAD` would spend one unseen.
+fn check_method(method: &Method) -> Result<(), Refusal> {
+    if method == Method::GET {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::MethodNotAllowed, "only GET is answered here"))
+}
+
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+const PURPOSE: HeaderName = HeaderName::from_static("purpose");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// What the browser says of the request (Fetch Metadata; Sec-Purpose of the Fetch standard).
+fn check_browser(headers: &HeaderMap, cross_site_iframe: bool) -> Result<(), Refusal> {
+    if [SEC_PURPOSE, PURPOSE].iter().any(|name| any_value(headers, name, is_ahead_of_visitor)) {
+        return Err(Refusal::new(Code::Prefetch, "the browser is fetching ahead of its visitor"));
+    }
+    let from_elsewhere = |value: &[u8]| !matches!(value, b"same-origin" | b"same-site" | b"none");
+    if !any_value(headers, &SEC_FETCH_SITE, from_elsewhere) {
+        return Ok(());
+    }
+    let mut destinations = headers.get_all(SEC_FETCH_DEST).iter();
+    match (destinations.next().map(http::HeaderValue::as_bytes), destinations.next()) {
+        (Some(b"document"), None) => Ok(()),
+        (Some(b"iframe"), None) if cross_site_iframe => Ok(()),
+        (Some(b"iframe"), None) => Err(Refusal::new(
+            Code::CrossSite,
+            "an iframe on another site; where the app itself is embedded, or logs in elsewhere inside the frame, \
+             set routes.install.cross_site_iframe: true",
+        )),
+        _ => Err(Refusal::new(Code::CrossSite, "another site asks, and not by a top-level navigation")),
+    }
+}
+
+fn any_value(headers: &HeaderMap, name: &HeaderName, is: impl Fn(&[u8]) -> bool) -> bool {
+    headers.get_all(name).iter().any(|value| is(value.as_bytes()))
+}
+
+fn is_ahead_of_visitor(value: &[u8]) -> bool {
+    value.to_ascii_lowercase().windows(b"prefetch".len()).any(|part| part == b"prefetch")
+}
+
+fn untrusted(peer: Peer) -> Refusal {
+    Refusal::new(Code::UntrustedPeer, format!("trust.peers does not have {peer}"))
+}
+
+/// A trusted peer's request may carry each identity header once, under its own name.
+fn check_hygiene(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(breach) = policy.protected.breach(headers) else { return Ok(()) };
+    let (code, detail, name) = match breach {
+        Breach::Nominated(name) => (Code::NominatedHeader, "named in Connection", name),
+        Breach::Aliased(name) => (Code::AliasHeader, "sent in another spelling too", name),
+        Breach::Doubled(name) => (Code::DuplicateHeader, "sent more than once", name),
+    };
+    Err(Refusal::new(code, detail).source(format!("header {name}")))
+}
+
+fn find<'p, 'a>(policy: &'p Policy, path: &'a str) -> Result<(&'a str, &'p Integration), Refusal> {
+    let requested = policy.install.path.integration(path);
+    let found = requested.and_then(|name| Some((name, policy.integrations.get(name)?)));
+    found.ok_or_else(|| Refusal::new(Code::UnknownIntegration, "`integrations` does not have it"))
+}
+
+impl Integrations {
+    /// The integration of that name, or the one that stands for all others.
+    pub fn get(&self, name: &str) -> Option<&Integration> {
+        let slug = Slug::parse(name)?;
+        self.named.get(&slug).or(self.any.as_ref())
+    }
+}
+
+/// What a token is made of, besides the policy.
+#[derive(Clone, Copy)]
+pub struct Minting<'a> {
+    /// For which integration.
+    pub integration: &'a Integration,
+    /// Its name as it was asked for.
+    pub requested: &'a str,
+    /// Who the visitor is.
+    pub session: &'a Session<'a>,
+    /// The query of the visitor's address.
+    pub query: Option<&'a str>,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// The clock's reading, and the token's id.
+    pub moment: Moment,
+}
+
+/// Mints the token of one visitor, in the address where it is to be delivered.
+pub fn mint(policy: &Policy, minting: Minting<'_>) -> Result<TenantToken, Refusal> {
+    let payload = payload(policy, minting)?;
+    let Some(signer) = &policy.pandium.key.signer else {
+        return Err(Refusal::new(Code::KeyUnavailable, "there is no signing key"));
+    };
+    let named;
+    let before = match &minting.integration.address {
+        Address::Fixed { before, .. } => before,
+        Address::Named { before, .. } => {
+            named = format!("{before}{}?{TOKEN}=", minting.requested);
+            &named
+        }
+    };
+    let carried;
+    let after = match carry_over(minting) {
+        None => minting.integration.address.after(),
+        Some(more) => {
+            carried = more;
+            &carried
+        }
+    };
+    let token = signer.sign(&payload, Around { before, after });
+    if token.address_length() > policy.url_bytes {
+        let length = token.address_length();
+        let detail = format!("the address has {length} bytes, limits.url_bytes allows {}", policy.url_bytes);
+        return Err(Refusal::new(Code::TokenTooLarge, detail));
+    }
+    Ok(token)
+}
+
+/// The claims of the token of one visitor.
+pub fn payload(policy: &Policy, minting: Minting<'_>) -> Result<Payload, Refusal> {
+    let template = &minting.integration.template;
+    let inputs = inputs(policy, minting);
+    let members = |out: &mut Vec<u8>| template.write_members(&inputs, out);
+    Payload::write(policy.life, minting.moment, template.size_hint(), members)
+        .map_err(|fault| refuse_claim(policy, &fault))
+}
+
+/// What the template reads from.
+pub fn inputs<'a>(policy: &'a Policy, minting: Minting<'a>) -> Inputs<'a> {
+    Inputs {
+        session: minting.session,
+        integration: minting.requested,
+        account: policy.pandium.account.as_str(),
+        request_id: minting.request_id,
+    }
+}
+
+/// The query behind the token, where the visitor's own has a say in it.
+fn carry_over(minting: Minting<'_>) -> Option<String> {
+    let integration = minting.integration;
+    let query = minting.query.filter(|_| !integration.query.is_empty())?;
+    let mut after = integration.address.after().to_owned();
+    query::carry_over(query, &integration.query, &mut after);
+    Some(after)
+}
+
+impl Address {
+    fn after(&self) -> &str {
+        match self {
+            Self::Fixed { after, .. } | Self::Named { after, .. } => after,
+        }
+    }
+}
+
+/// A claim that cannot be made of what the session holds.
+fn refuse_claim(policy: &Policy, fault: &Fault) -> Refusal {
+    let refusal = Refusal::new(Code::InvalidValue, format!("claim {fault}"));
+    let field = match &fault.used {
+        Some(Used::Field { index, .. }) => policy.fields.get(*index),
+        _ => None,
+    };
+    match field {
+        Some(field) => refusal.about(&field.name, field.source.to_string(), field.place),
+        None => refusal,
+    }
+}

@@ -1,0 +1,157 @@
+//! What a proxy does to header fields (RFC 9110 §7.6.1), and what it tells the app of the visitor.
+
+use crate::protected::Protected;
+use crate::trust::{Peer, TrustedPeer};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// The request's id, on requests and answers.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Meant for one connection, whether `Connection` names them or not.
+const HOP_BY_HOP: [HeaderName; 11] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HTTP2_SETTINGS,
+    EXPECT,
+];
+
+/// What only a trusted peer may say of a request.
+const OTHERS_WORD: [HeaderName; 6] =
+    [FORWARDED, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT, TRACEPARENT, TRACESTATE];
+
+/// What we see of a request that the app cannot see.
+pub struct Seen<'a> {
+    /// The other end of the socket.
+    pub peer: Peer,
+    /// Whether its word about the request counts.
+    pub trusted: Option<TrustedPeer>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The request's id.
+    pub request_id: &'a str,
+}
+
+/// Makes a visitor's header fields those of a request to the app.
+pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Seen<'_>) {
+    let takes_trailers = accepts_trailers(headers);
+    remove_hop_by_hop(headers);
+    if takes_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if seen.trusted.is_none() {
+        protected.strip(headers);
+    }
+    describe(headers, seen);
+}
+
+/// Makes the app's header fields those of an answer to the visitor.
+pub fn prepare_response(headers: &mut HeaderMap) {
+    remove_hop_by_hop(headers);
+}
+
+fn accepts_trailers(headers: &HeaderMap) -> bool {
+    let options = headers.get_all(TE).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    options.map(<[u8]>::trim_ascii).any(|option| option.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// `Connection` names what else goes. `Host` and the length stay: they belong to the message.
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        for name in nominated(headers) {
+            if name != HOST && name != CONTENT_LENGTH {
+                headers.remove(name);
+            }
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
+        .collect()
+}
+
+/// `X-Forwarded-*` and the request's id: a trusted peer's are kept, anybody else's replaced.
+fn describe(headers: &mut HeaderMap, seen: &Seen<'_>) {
+    let before = seen.trusted.and_then(|_| joined(headers, &X_FORWARDED_FOR));
+    if seen.trusted.is_none() {
+        for name in &OTHERS_WORD {
+            headers.remove(name);
+        }
+    }
+    set(headers, X_FORWARDED_FOR, forwarded_for(before.as_deref(), seen.peer));
+    keep_or_set(headers, X_FORWARDED_PROTO, Some(HeaderValue::from_static(seen.scheme)));
+    let host = headers.get(HOST).cloned();
+    if seen.trusted.is_none() {
+        set(headers, X_FORWARDED_PORT, host.as_ref().and_then(|host| port(host, seen.scheme)));
+    }
+    keep_or_set(headers, X_FORWARDED_HOST, host);
+    set(headers, X_REQUEST_ID, HeaderValue::from_str(seen.request_id).ok());
+}
+
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let mut joined = values.next()?.to_vec();
+    for value in values {
+        joined.extend_from_slice(b", ");
+        joined.extend_from_slice(value);
+    }
+    Some(joined)
+}
+
+fn forwarded_for(before: Option<&[u8]>, peer: Peer) -> Option<HeaderValue> {
+    let Peer::Ip(ip) = peer else { return before.and_then(|list| HeaderValue::from_bytes(list).ok()) };
+    let ip = ip.to_string();
+    match before {
+        None => HeaderValue::from_str(&ip).ok(),
+        Some(list) => HeaderValue::from_bytes(&[list, b", ", ip.as_bytes()].concat()).ok(),
+    }
+}
+
+fn port(host: &HeaderValue, scheme: &str) -> Option<HeaderValue> {
+    let host = host.to_str().ok()?;
+    match host.rsplit_once(':') {
+        Some((_, port)) if !port.ends_with(']') => HeaderValue::from_str(port).ok(),
+        _ => Some(HeaderValue::from_static(if scheme == "https" { "443" } else { "80" })),
+    }
+}
+
+/// Sets it, and where there is nothing to set makes sure that nobody else has.
+fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    match value {
+        Some(value) => drop(headers.insert(name, value)),
+        None => drop(headers.remove(name)),
+    }
+}
+
+fn keep_or_set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    if let (Entry::Vacant(entry), Some(value)) = (headers.entry(name), value) {
+        entry.insert(value);
+    }
+}

@@ -1,0 +1,8 @@
+//! HTTP in: listeners, the visitor's requests, the operator's.
+
+pub mod admin;
+pub mod listener;
+pub mod page;
+pub mod patience;
+pub mod reply;
+pub mod service;

@@ -1,0 +1,129 @@
+//! How long a visitor's connection may keep us waiting.
+//!
+//! hyper has one timeout for the head of a request, which runs while a kept-alive connection is idle
+//! as well. Idle connections deserve more patience than half-sent heads, so hyper is given the long
+//! wait and this timer, which shortens it as soon as a byte has arrived.
+
+use hyper::rt::{Read, ReadBufCursor, Sleep, Timer, Write};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// Counts the reads that brought something.
+#[derive(Clone, Default)]
+pub struct Arrivals(Arc<AtomicU32>);
+
+impl Arrivals {
+    fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection that counts its arrivals.
+pub struct Counted<I> {
+    inner: I,
+    arrivals: Arrivals,
+}
+
+impl<I> Counted<I> {
+    /// Counts on the connection.
+    pub fn new(inner: I, arrivals: Arrivals) -> Self {
+        Self { inner, arrivals }
+    }
+}
+
+impl<I: Read + Unpin> Read for Counted<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if read.is_ready() {
+            self.arrivals.0.fetch_add(1, Ordering::Relaxed);
+        }
+        read
+    }
+}
+
+impl<I: Write + Unpin> Write for Counted<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+}
+
+/// The timer of one connection.
+pub struct HeadTimer {
+    /// For a head that has begun, and for the first one.
+    pub head: Duration,
+    /// The connection's arrivals.
+    pub arrivals: Arrivals,
+}
+
+impl Timer for HeadTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(Instant::now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        let begun = self.arrivals.count();
+        let deadline = if begun == 0 { deadline.min(Instant::now() + self.head) } else { deadline };
+        let alarm = Box::pin(tokio::time::sleep_until(deadline.into()));
+        Box::pin(HeadSleep {
+            alarm,
+            head: self.head,
+            arrivals: self.arrivals.clone(),
+            begun,
+            cut: begun == 0,
+        })
+    }
+}
+
+struct HeadSleep {
+    alarm: Pin<Box<tokio::time::Sleep>>,
+    head: Duration,
+    arrivals: Arrivals,
+    begun: u32,
+    cut: bool,
+}
+
+impl Sleep for HeadSleep {}
+
+impl Future for HeadSleep {
+    type Output = ();
+
+    /// hyper polls this after every read that did not complete a head.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.cut && self.arrivals.count() != self.begun {
+            self.cut = true;
+            let deadline = tokio::time::Instant::now() + self.head;
+            let sooner = deadline.min(self.alarm.deadline());
+            self.alarm.as_mut().reset(sooner);
+        }
+        self.alarm.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,190 @@
+//! Answers of our own. The only place where a refusal or an error becomes a status.
+
+use super::page;
+use crate::proxy::body::Body;
+use crate::proxy::forward::ForwardError;
+use crate::proxy::headers::X_REQUEST_ID;
+use crate::refusal::{Code, Refusal};
+use crate::stream::Stream;
+use crate::telemetry::RequestId;
+use crate::token::TenantToken;
+use http::header::{
+    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{Response, StatusCode};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
+
+/// Why there is no answer of the app's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The file names no app.
+    NoApp,
+    /// The app cannot be reached, or speaks no HTTP.
+    Unreachable,
+    /// The app is late.
+    Late,
+    /// The visitor's body is late.
+    VisitorLate,
+    /// The visitor's body is malformed.
+    VisitorBroken,
+    /// Too many connections.
+    Overloaded,
+}
+
+impl Failure {
+    fn of(error: &ForwardError) -> Self {
+        match error {
+            ForwardError::VisitorLate => Self::VisitorLate,
+            ForwardError::VisitorBroken | ForwardError::Target => Self::VisitorBroken,
+            ForwardError::Unreachable(_) => Self::Unreachable,
+            ForwardError::Late(_) => Self::Late,
+        }
+    }
+
+    /// The code as it is shown and logged.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoApp => "not-found",
+            Self::Unreachable => "upstream-unreachable",
+            Self::Late => "upstream-timeout",
+            Self::VisitorLate => "request-timeout",
+            Self::VisitorBroken => "bad-request",
+            Self::Overloaded => "overloaded",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::NoApp => StatusCode::NOT_FOUND,
+            Self::Unreachable => StatusCode::BAD_GATEWAY,
+            Self::Late => StatusCode::GATEWAY_TIMEOUT,
+            Self::VisitorLate => StatusCode::REQUEST_TIMEOUT,
+            Self::VisitorBroken => StatusCode::BAD_REQUEST,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl From<&ForwardError> for Failure {
+    fn from(error: &ForwardError) -> Self {
+        Self::of(error)
+    }
+}
+
+fn status(code: Code) -> StatusCode {
+    match code {
+        Code::BadHost
+        | Code::AmbiguousPath
+        | Code::NominatedHeader
+        | Code::AliasHeader
+        | Code::DuplicateHeader
+        | Code::UnknownOverride
+        | Code::InvalidValue => StatusCode::BAD_REQUEST,
+        Code::SignedOut => StatusCode::UNAUTHORIZED,
+        Code::Prefetch | Code::CrossSite | Code::UntrustedPeer | Code::IncompleteSession => {
+            StatusCode::FORBIDDEN
+        }
+        Code::UnknownIntegration => StatusCode::NOT_FOUND,
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Code::SessionUnavailable => StatusCode::BAD_GATEWAY,
+        Code::KeyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::TokenTooLarge => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The answer to a refused request.
+pub fn refusal(refusal: &Refusal, headers: &HeaderMap, id: &RequestId) -> Response<Body> {
+    let mut answer = told(status(refusal.code), refusal.code.as_str(), headers, id);
+    if refusal.code == Code::MethodNotAllowed {
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+    }
+    answer
+}
+
+/// The answer where the app has none.
+pub fn failure(failure: Failure, headers: &HeaderMap, id: &RequestId) -> Response<Body> {
+    let mut answer = told(failure.status(), failure.as_str(), headers, id);
+    match failure {
+        Failure::Overloaded => {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        // What is left of a broken body cannot be told from a next request.
+        Failure::VisitorLate | Failure::VisitorBroken => {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Failure::NoApp | Failure::Unreachable | Failure::Late => {}
+    }
+    answer
+}
+
+/// Sends the visitor to Pandium. 302: the one redirect that is never cached and always becomes GET.
+pub fn redirect(token: TenantToken, id: &RequestId) -> Result<Response<Body>, http::Error> {
+    let mut answer = bare(StatusCode::FOUND, id);
+    let headers = answer.headers_mut();
+    headers.insert(LOCATION, token.into_location()?);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
+    Ok(answer)
+}
+
+/// A page for whoever takes HTML, a problem (RFC 9457) for everybody else.
+fn told(status: StatusCode, code: &'static str, asked: &HeaderMap, id: &RequestId) -> Response<Body> {
+    let html = wants_html(asked);
+    let text = if html { page::refusal(status, code, id) } else { problem(status, code, id) };
+    let mut answer = bare(status, id);
+    *answer.body_mut() = Body::full(text);
+    let headers = answer.headers_mut();
+    let kind = if html { "text/html; charset=utf-8" } else { "application/problem+json" };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if html {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
+    }
+    answer
+}
+
+fn bare(status: StatusCode, id: &RequestId) -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    answer
+}
+
+fn wants_html(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.any(|accept| accept.contains("text/html"))
+}
+
+fn problem(status: StatusCode, code: &str, id: &RequestId) -> String {
+    let title = status.canonical_reason().unwrap_or("Error");
+    serde_json::json!({
+        "type": format!("urn:pandium-sidecar:{code}"),
+        "title": title,
+        "status": status.as_u16(),
+        "code": code,
+        "request_id": id.as_str(),
+    })
+    .to_string()
+}
+
+/// What a connection over the limit is told, without being read.
+const TURNED_AWAY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Answers a connection over the limit, and ends it.
+pub async fn turn_away(mut stream: Stream) {
+    let told = async {
+        stream.write_all(TURNED_AWAY).await?;
+        stream.shutdown().await
+    };
+    // Whoever does not take the answer within a second gets none.
+    let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
+}
