@@ -36,3 +36,8 @@ pub mod server;
 
 // Floor 5: wiring and life cycle.
 pub mod app;
+
+// Floor 6: the person at the terminal.
+
+// Floor 6: the person at the terminal.
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The program: hands over to `cli`, and is the only place that exits.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pandium_sidecar::cli::run(std::env::args_os())
+}

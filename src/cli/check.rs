@@ -1,0 +1,121 @@
+//! `check`
+
+use super::load::{Wanted, load};
+use super::{ConfigArg, Edge, INVALID, edge};
+use crate::config::Config;
+use crate::config::model::{Address, Integration, Key};
+use crate::fields::{Field, Presence, Source};
+use crate::trust::PeerRule;
+use clap::Args;
+use std::fmt::Write as _;
+
+#[derive(Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Take warnings for errors
+    #[arg(long)]
+    strict: bool,
+    /// Leave the secrets alone, where they are not at hand
+    #[arg(long)]
+    without_secrets: bool,
+    /// Print the lines that the proxy in front needs for this file
+    #[arg(long, value_enum, value_name = "NAME")]
+    edge: Option<Edge>,
+}
+
+pub(super) fn run(args: &CheckArgs) -> Result<(), u8> {
+    let wanted = if args.without_secrets { Wanted::WithoutSecrets } else { Wanted::Everything };
+    let loaded = load(&args.config.config, wanted)?;
+    for warning in &loaded.warnings {
+        eprint!("{}", warning.render(&loaded.source));
+    }
+    if args.strict && !loaded.warnings.is_empty() {
+        eprintln!("{}: {} warnings, and --strict", loaded.source.name(), loaded.warnings.len());
+        return Err(INVALID);
+    }
+    match args.edge {
+        Some(name) => print!("{}", edge::lines(name, &loaded.config)),
+        None => print!("{}", summary(&loaded.config, loaded.source.name())),
+    }
+    Ok(())
+}
+
+/// What was understood, in the words of the person who has to stand by it.
+fn summary(config: &Config, file: &str) -> String {
+    let policy = &config.policy;
+    let mut text = format!("{file} holds.\n\n");
+    let mut line = |name: &str, value: String| {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "{name:<13} {value}");
+    };
+    line("listens at", listed(config.listen.iter().map(|listen| listen.at.to_string())));
+    line("health at", config.admin.as_ref().map_or("nowhere".to_owned(), |admin| admin.at.to_string()));
+    let app = config.upstream.as_ref().map(|upstream| upstream.at.to_string());
+    line("the app is", app.unwrap_or_else(|| "nowhere: what is not ours is 404".to_owned()));
+    line("believes", believed(policy.trust.peers()));
+    line("protects", listed(policy.protected.names().iter().map(ToString::to_string)));
+    for field in &policy.fields {
+        line("", described(field));
+    }
+    line(
+        "sends",
+        format!("{} to {} as {}", policy.install.path, policy.pandium.base_url, policy.pandium.account),
+    );
+    for integration in policy.integrations.all() {
+        line("", format!("{} → {}", integration.name, address(integration)));
+    }
+    line("key", key(&policy.pandium.key));
+    line("token lives", life(config));
+    text
+}
+
+fn listed(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}
+
+fn believed(peers: &[PeerRule]) -> String {
+    let loopback = peers.iter().all(|rule| matches!(rule, PeerRule::Net(net) if net.addr().is_loopback()));
+    let note = if loopback { " (that is every process beside us, too)" } else { "" };
+    format!("{}{note}", listed(peers.iter().map(ToString::to_string)))
+}
+
+fn described(field: &Field) -> String {
+    let need = match &field.presence {
+        Presence::Required => "required",
+        Presence::Optional => "optional",
+        Presence::Default(_) => "with a default",
+    };
+    let source = match &field.source {
+        Source::Header(name) => name.to_string(),
+        Source::Cookie(name) => format!("cookie {name}"),
+    };
+    format!("{source} → session.{}, {}, {need}", field.name, field.kind.word())
+}
+
+fn address(integration: &Integration) -> String {
+    match &integration.address {
+        Address::Fixed { before, after } => format!("{before}…{after}"),
+        Address::Named { before, after } => format!("{before}<its name>?tenant=…{after}"),
+    }
+}
+
+fn key(key: &Key) -> String {
+    match &key.signer {
+        Some(signer) => format!(
+            "{} bytes, {}, fingerprint {}, from {}",
+            signer.key_length(),
+            key.encoding,
+            signer.fingerprint(),
+            key.source
+        ),
+        None => format!("not read ({}, from {}): nothing can be minted", key.encoding, key.source),
+    }
+}
+
+fn life(config: &Config) -> String {
+    match config.policy.life.ttl {
+        Some(ttl) => format!("{} s", ttl.as_secs()),
+        None => "for ever; try token.ttl in Pandium's sandbox, their documentation does not tell".to_owned(),
+    }
+}

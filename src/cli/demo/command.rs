@@ -1,0 +1,68 @@
+//! The command itself: the demo around the real sidecar.
+
+use super::{CONFIG, Verify, run as run_demo};
+use crate::app::{self, Running};
+use crate::cli::FAILED;
+use crate::cli::load::environment;
+use crate::config::{self, Options};
+use crate::server::listener::Bound;
+use crate::token;
+use clap::Args;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+#[derive(Args)]
+pub(in crate::cli) struct DemoArgs {
+    /// Where to open the demo
+    #[arg(long, value_name = "ADDR", default_value_t = super::LISTEN)]
+    listen: SocketAddr,
+    /// Print the sidecar's configuration file instead
+    #[arg(long)]
+    print_config: bool,
+}
+
+pub(in crate::cli) fn run(args: &DemoArgs) -> Result<(), u8> {
+    if args.print_config {
+        print!("{CONFIG}");
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(&error))?;
+    runtime.block_on(demo(args.listen)).map_err(|error| failed(&*error))
+}
+
+fn failed(error: &dyn std::error::Error) -> u8 {
+    eprintln!("{error}");
+    FAILED
+}
+
+async fn demo(listen: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
+    let verify: Verify =
+        Arc::new(|key, token| token::verify(token, key).map_err(|unverified| unverified.to_string()));
+    let running = Mutex::new(None);
+    let start = |text: String| async {
+        let (sidecar, address) = sidecar(text).await?;
+        running.lock().unwrap_or_else(PoisonError::into_inner).replace(sidecar);
+        Ok(address)
+    };
+    let stop = app::stop_signal()?;
+    run_demo(listen, verify, start, stop).await?;
+    let sidecar = running.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(sidecar) = sidecar {
+        sidecar.end().await;
+    }
+    Ok(())
+}
+
+/// The real one, on this configuration.
+async fn sidecar(text: String) -> Result<(Running, SocketAddr), String> {
+    let options = Options { env: &environment, without_secrets: false };
+    let loaded = config::load_text("demo.yaml", &text, &options).map_err(|invalid| invalid.to_string())?;
+    let running = app::start(loaded.config).await.map_err(|error| error.to_string())?;
+    match running.bound.first() {
+        Some(Bound::Tcp(address)) => {
+            let address = *address;
+            Ok((running, address))
+        }
+        _ => Err("it listens nowhere".to_owned()),
+    }
+}

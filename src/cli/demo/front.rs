@@ -1,0 +1,171 @@
+//! The stand-in front: what nginx with `auth_request` does. It looks the session up, and puts
+//! session headers on the request; a visitor's own never pass.
+
+use super::pages::{self, Policy};
+use super::people::Sessions;
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::uri::{PathAndQuery, Scheme};
+use http::{Request, Response, StatusCode, Uri, Version};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The peer that the sidecar sees, and trusts by its `trust.peers`.
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// The front.
+#[derive(Debug)]
+pub struct Front {
+    sessions: Arc<Sessions>,
+    sidecar: SocketAddr,
+    client: Client<HttpConnector, Incoming>,
+}
+
+impl Front {
+    /// A front before the sidecar at that address.
+    pub fn new(sessions: Arc<Sessions>, sidecar: SocketAddr) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_local_address(Some(PEER));
+        connector.set_connect_timeout(Some(Duration::from_secs(2)));
+        // No connection is kept, as in nginx: none can turn out to be closed when it is needed.
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Self { sessions, sidecar, client }
+    }
+
+    /// Passes one request on to the sidecar.
+    pub async fn answer(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Response<Either<Incoming, Full<Bytes>>> {
+        let Some(request) = self.passed_on(peer, request) else {
+            return failed(StatusCode::BAD_REQUEST, "That is no address that could be passed on.");
+        };
+        match self.client.request(request).await {
+            Ok(mut answer) => {
+                hop_by_hop(answer.headers_mut());
+                answer.map(Either::Left)
+            }
+            Err(_) => failed(StatusCode::BAD_GATEWAY, "The sidecar did not answer."),
+        }
+    }
+
+    fn passed_on(&self, peer: SocketAddr, request: Request<Incoming>) -> Option<Request<Incoming>> {
+        let (mut parts, body) = request.into_parts();
+        parts.uri = destination(self.sidecar, parts.uri.path_and_query()?)?;
+        parts.version = Version::HTTP_11;
+        let person = self.sessions.of(&parts.headers);
+        hop_by_hop(&mut parts.headers);
+        cleaned(&mut parts.headers);
+        forwarded(&mut parts.headers, peer);
+        for (name, value) in person.into_iter().flat_map(|person| person.headers) {
+            parts.headers.insert(name, value);
+        }
+        Some(Request::from_parts(parts, body))
+    }
+}
+
+fn destination(sidecar: SocketAddr, path: &PathAndQuery) -> Option<Uri> {
+    let uri = Uri::builder().scheme(Scheme::HTTP).authority(sidecar.to_string());
+    uri.path_and_query(path.clone()).build().ok()
+}
+
+fn failed(status: StatusCode, text: &str) -> Response<Either<Incoming, Full<Bytes>>> {
+    let policy = Policy { script: "", directives: "frame-ancestors 'self'" };
+    pages::notice(status, "The demo's front", text, policy).map(Either::Right)
+}
+
+/// Takes out what concerns one connection, and what a client says does (RFC 9110 §7.6.1).
+fn hop_by_hop(headers: &mut HeaderMap) {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        // The length of a body, and the host, are nobody's to take away.
+        .filter(|name| *name != http::header::CONTENT_LENGTH && *name != HOST)
+        .collect();
+    for name in nominated {
+        headers.remove(name);
+    }
+    for name in ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"] {
+        headers.remove(name);
+    }
+}
+
+/// Takes out a visitor's own session headers, and as nginx does every name that an app might take
+/// for another, having a character other than a letter, a digit or `-`.
+fn cleaned(headers: &mut HeaderMap) {
+    let foreign: Vec<HeaderName> = headers.keys().filter(|name| is_foreign(name.as_str())).cloned().collect();
+    for name in foreign {
+        headers.remove(name);
+    }
+}
+
+fn is_foreign(name: &str) -> bool {
+    name.starts_with("x-account-")
+        || name.starts_with("x-user-")
+        || name == "x-installed"
+        || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn forwarded(headers: &mut HeaderMap, peer: SocketAddr) {
+    headers.remove("forwarded");
+    headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+    if let Ok(peer) = HeaderValue::try_from(peer.ip().to_canonical().to_string()) {
+        headers.insert("x-forwarded-for", peer);
+    }
+    match headers.get(HOST).cloned() {
+        Some(host) => headers.insert("x-forwarded-host", host),
+        None => headers.remove("x-forwarded-host"),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cleaned, hop_by_hop};
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&str, &str)| {
+            (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
+        };
+        lines.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn a_visitors_session_headers_and_odd_names_are_taken_out() {
+        let odd = "!#$%&'*+.^_`|~".chars().map(|c| format!("X{c}Account{c}Id"));
+        let named = ["X-Account-Id", "x-account-anything", "X-User-Email", "X-INSTALLED", "X-User-"];
+        for name in odd.chain(named.map(str::to_owned)) {
+            let mut headers = headers(&[(&name, "evil"), ("Accept", "text/html"), ("X-Accounting", "1")]);
+            cleaned(&mut headers);
+            assert_eq!(headers.len(), 2, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_concerns_one_connection_is_taken_out() {
+        let mut headers = headers(&[
+            ("Connection", "close, X-Mine"),
+            ("Connection", "\tx-other , Content-Length, host"),
+            ("X-Mine", "1"),
+            ("X-Other", "1"),
+            ("Keep-Alive", "timeout=5"),
+            ("Upgrade", "h2c"),
+            ("TE", "gzip"),
+            ("Content-Length", "0"),
+            ("Host", "app.test"),
+        ]);
+        hop_by_hop(&mut headers);
+        let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["content-length", "host"]);
+    }
+}

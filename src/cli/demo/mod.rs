@@ -1,0 +1,171 @@
+//! `demo`: three programs on loopback in one process, to see the whole way of a visitor.
+//!
+//! A browser asks the *front*, which knows who is signed in and says so in session headers; it
+//! asks the *sidecar*, the real one on a real configuration file; and that passes on to the
+//! *app*, or sends the visitor to a stand-in *Pandium*.
+
+pub mod documented;
+
+mod app;
+mod catalog;
+mod command;
+mod files;
+mod form;
+mod front;
+mod pages;
+mod pandium;
+mod people;
+mod serve;
+
+pub(super) use command::{DemoArgs, run as command};
+pub use files::TEMPLATE as CONFIG;
+pub use pandium::Verify;
+
+use app::App;
+use files::Files;
+use front::Front;
+use pandium::Pandium;
+use people::Sessions;
+use std::fmt;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// Where the demo is opened, unless told otherwise.
+pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8700);
+
+/// Why there is no demo.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The login asks no password.
+    #[error("{0} is not a loopback address: the demo lets everybody in, so it stays on this machine")]
+    NotLoopback(SocketAddr),
+    /// Another program has the address.
+    #[error("{0} is in use by another program; choose another with --listen 127.0.0.1:PORT (0: any)")]
+    Busy(SocketAddr),
+    /// The address cannot be had.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// The configuration or the secret cannot be written.
+    #[error("cannot write the demo's configuration to the folder for temporary files: {0}")]
+    Files(#[source] io::Error),
+    /// The sidecar does not start.
+    #[error("the sidecar did not start: {0}")]
+    Sidecar(String),
+    /// Nobody hears which address to open.
+    #[error("cannot print: {0}")]
+    Print(#[source] io::Error),
+}
+
+/// A demo that runs, until it is dropped.
+#[derive(Debug)]
+pub struct Demo {
+    front: SocketAddr,
+    files: Files,
+    _servers: JoinSet<()>,
+}
+
+impl Demo {
+    /// Starts all of it. `start` is given the text of the configuration, and gives the address on
+    /// which the sidecar listens.
+    pub async fn start<S, F>(listen: SocketAddr, verify: Verify, start: S) -> Result<Self, Error>
+    where
+        S: FnOnce(String) -> F,
+        F: Future<Output = Result<SocketAddr, String>>,
+    {
+        if !listen.ip().to_canonical().is_loopback() {
+            return Err(Error::NotLoopback(listen));
+        }
+        let (front, front_at) = bind(listen).await?;
+        let (app, app_at) = bind(ANY).await?;
+        let (pandium, pandium_at) = bind(ANY).await?;
+        let files = Files::new().map_err(Error::Files)?;
+        let (key, config) = files.write(app_at, pandium_at).map_err(Error::Files)?;
+
+        let sessions = Arc::new(Sessions::default());
+        let mut servers = JoinSet::new();
+        servers.spawn(run_app(app, App::new(sessions.clone(), format!("http://{pandium_at}"))));
+        servers.spawn(run_pandium(pandium, Pandium::new(key, verify)));
+        let sidecar = start(config).await.map_err(Error::Sidecar)?;
+        servers.spawn(run_front(front, Front::new(sessions, sidecar)));
+        Ok(Self { front: front_at, files, _servers: servers })
+    }
+
+    /// The address to open.
+    pub fn address(&self) -> SocketAddr {
+        self.front
+    }
+
+    /// The configuration file that the sidecar runs on.
+    pub fn config(&self) -> PathBuf {
+        self.files.config()
+    }
+}
+
+/// What to do with it, for the person at the terminal.
+impl fmt::Display for Demo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Open http://{}/\n", self.front)?;
+        writeln!(f, "  1. Sign in as somebody of Northwind GmbH.")?;
+        writeln!(f, "  2. \"Integrations\" shows Pandium's page in a frame; \"Connect\" opens it in a tab.")?;
+        writeln!(f, "  3. Sign out, sign in as somebody of Bright Harbor Ltd, and compare.\n")?;
+        writeln!(f, "The sidecar's configuration: {}", self.files.config().display())?;
+        writeln!(f, "Everything here ends, and is removed, with Ctrl-C.")
+    }
+}
+
+/// Starts the demo, prints where to open it, and ends with `until`.
+pub async fn run<S, F>(
+    listen: SocketAddr,
+    verify: Verify,
+    start: S,
+    until: impl Future<Output = ()>,
+) -> Result<(), Error>
+where
+    S: FnOnce(String) -> F,
+    F: Future<Output = Result<SocketAddr, String>>,
+{
+    let demo = Demo::start(listen, verify, start).await?;
+    write!(io::stdout(), "{demo}").map_err(Error::Print)?;
+    until.await;
+    Ok(())
+}
+
+/// Any free port.
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => Error::Busy(address),
+        _ => Error::Listen(address, error),
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+async fn run_app(listener: TcpListener, app: App) {
+    let app = Arc::new(app);
+    serve::serve(listener, move |_, request| {
+        let app = app.clone();
+        async move { app.answer(request).await }
+    })
+    .await;
+}
+
+async fn run_pandium(listener: TcpListener, pandium: Pandium) {
+    let pandium = Arc::new(pandium);
+    serve::serve(listener, move |_, request| std::future::ready(pandium.answer(&request))).await;
+}
+
+async fn run_front(listener: TcpListener, front: Front) {
+    let front = Arc::new(front);
+    serve::serve(listener, move |peer, request| {
+        let front = front.clone();
+        async move { front.answer(peer, request).await }
+    })
+    .await;
+}

@@ -1,0 +1,90 @@
+//! What was made of a session, claim by claim, and what was missing.
+
+use crate::claims::{Explained, Outcome, Used};
+use crate::config::model::Policy;
+use crate::decide::{self, Minting};
+use crate::fields::{Field, Source};
+use crate::place::Place;
+use http::HeaderMap;
+use std::fmt::Write as _;
+
+/// Each claim: its value, the field, the header and the line of the file that it came from.
+pub(super) fn claims(policy: &Policy, minting: Minting<'_>, file: &str) -> String {
+    let inputs = decide::inputs(policy, minting);
+    let explained = minting.integration.template.explain(&inputs);
+    let rows: Vec<_> = explained.iter().map(|claim| row(policy, claim, file)).collect();
+    table(&rows)
+}
+
+fn row(policy: &Policy, claim: &Explained<'_>, file: &str) -> [String; 3] {
+    let value = match &claim.outcome {
+        Outcome::Json(_) if is_sensitive(policy, claim.used) => "(sensitive: not shown)".to_owned(),
+        Outcome::Json(json) => json.clone(),
+        Outcome::Absent => "(left out)".to_owned(),
+        Outcome::Fault(fault) => format!("(refused: {})", fault.cause),
+    };
+    let mut from: Vec<String> = claim.used.iter().map(|used| origin(policy, used, file)).collect();
+    if from.is_empty() {
+        from.push("as written".to_owned());
+    }
+    [claim.path.to_owned(), value, format!("{file}:{}: {}", claim.place.line, from.join("; "))]
+}
+
+fn is_sensitive(policy: &Policy, used: &[Used]) -> bool {
+    used.iter().filter_map(|used| field(policy, used)).any(|field| field.sensitive)
+}
+
+fn field<'p>(policy: &'p Policy, used: &Used) -> Option<&'p Field> {
+    match used {
+        Used::Field { index, .. } => policy.fields.get(*index),
+        _ => None,
+    }
+}
+
+fn origin(policy: &Policy, used: &Used, file: &str) -> String {
+    match field(policy, used) {
+        Some(field) => format!("{used} ← {} ({})", field.source, at(file, field.place)),
+        None => used.to_string(),
+    }
+}
+
+fn at(file: &str, place: Place) -> String {
+    format!("{file}:{}", place.line)
+}
+
+/// Each field: whether it is there. What a refused session is made of.
+pub(super) fn fields(policy: &Policy, headers: &HeaderMap) -> String {
+    let rows: Vec<_> = policy.fields.iter().map(|field| field_row(field, headers)).collect();
+    table(&rows)
+}
+
+fn field_row(field: &Field, headers: &HeaderMap) -> [String; 3] {
+    let state = match &field.source {
+        Source::Header(name) => match headers.get(name).map(|value| field.read(value.as_bytes())) {
+            None => "absent".to_owned(),
+            Some(Ok(None)) => "there, and means none".to_owned(),
+            Some(Ok(Some(value))) => format!("present: {value:?}"),
+            Some(Err(flaw)) => format!("refused: {flaw}"),
+        },
+        Source::Cookie(_) => "a cookie".to_owned(),
+    };
+    [format!("session.{}", field.name), state, field.source.to_string()]
+}
+
+fn table(rows: &[[String; 3]]) -> String {
+    let width = |column: usize, most: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(most)
+    };
+    let (first, second) = (width(0, 40), width(1, 60));
+    let mut text = String::new();
+    for [name, value, from] in rows {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "{name:<first$}  {value:<second$}  {from}");
+    }
+    text
+}

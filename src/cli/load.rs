@@ -1,0 +1,28 @@
+//! Loading the configuration for a command, and saying what is wrong with it.
+
+use super::INVALID;
+use crate::config::{self, Loaded, Options};
+use std::path::Path;
+
+/// What a command needs of the configuration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// All of it.
+    Everything,
+    /// All but the secrets.
+    WithoutSecrets,
+}
+
+/// Loads it, or prints every problem.
+pub(super) fn load(path: &Path, wanted: Wanted) -> Result<Loaded, u8> {
+    let options = Options { env: &environment, without_secrets: wanted == Wanted::WithoutSecrets };
+    config::load(path, &options).map_err(|invalid| {
+        eprint!("{invalid}");
+        INVALID
+    })
+}
+
+/// What the environment has.
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,152 @@
+//! `mint`: a rehearsal through the same doors as a trusted peer's request.
+
+use super::load::{Wanted, load};
+use super::{ConfigArg, FAILED, USAGE, explain};
+use crate::config::Config;
+use crate::decide::{self, Head, Minting, Screened};
+use crate::refusal::{Code, Refusal};
+use crate::session;
+use crate::token::Moment;
+use clap::{Args, ValueEnum};
+use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Uri, Version};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::time::SystemTime;
+use uuid::Uuid;
+
+#[derive(Args)]
+pub(super) struct MintArgs {
+    /// The integration, as in /pandium/install/INTEGRATION
+    integration: String,
+    #[command(flatten)]
+    config: ConfigArg,
+    /// A session header of the request; may be given several times
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<OsString>,
+    /// A cookie of the request; may be given several times
+    #[arg(long, value_name = "K=V")]
+    cookie: Vec<String>,
+    /// The clock's reading, in seconds since 1970
+    #[arg(long, value_name = "SECONDS")]
+    now: Option<u64>,
+    /// The token's id
+    #[arg(long, value_name = "UUID")]
+    jti: Option<Uuid>,
+    /// What to print; `claims` and `explain` need no key
+    #[arg(long, value_enum, default_value_t = Format::Url)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Format {
+    /// The address that the visitor would be sent to
+    Url,
+    /// The token alone
+    Token,
+    /// The claims, as JSON
+    Claims,
+    /// Each claim, its value, and where it comes from
+    Explain,
+}
+
+impl Format {
+    fn wanted(self) -> Wanted {
+        match self {
+            Self::Url | Self::Token => Wanted::Everything,
+            Self::Claims | Self::Explain => Wanted::WithoutSecrets,
+        }
+    }
+}
+
+pub(super) fn run(args: &MintArgs) -> Result<(), u8> {
+    let headers = headers(args).map_err(|message| {
+        eprintln!("{message}");
+        USAGE
+    })?;
+    let loaded = load(&args.config.config, args.format.wanted())?;
+    for warning in &loaded.warnings {
+        eprintln!("{}", warning.headline(loaded.source.name()));
+    }
+    rehearse(args, &loaded.config, &headers, loaded.source.name()).map_err(|refusal| {
+        explain_refusal(&refusal, loaded.source.name());
+        FAILED
+    })
+}
+
+/// The request's header lines, as a trusted peer would send them.
+fn headers(args: &MintArgs) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::HOST, HeaderValue::from_static("localhost"));
+    for line in &args.headers {
+        let bytes = line.as_bytes();
+        let colon = bytes.iter().position(|&byte| byte == b':').ok_or("-H wants 'Name: value'")?;
+        let (name, value) = bytes.split_at(colon);
+        let name = HeaderName::from_bytes(name).map_err(|_| "-H: this is no name of a header")?;
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        let value = HeaderValue::from_bytes(value)
+            .map_err(|_| format!("-H {name}: no header can have this value"))?;
+        headers.append(name, value);
+    }
+    if !args.cookie.is_empty() {
+        let cookies =
+            HeaderValue::from_str(&args.cookie.join("; ")).map_err(|_| "--cookie wants name=value")?;
+        headers.append(COOKIE, cookies);
+    }
+    Ok(headers)
+}
+
+fn rehearse(args: &MintArgs, config: &Config, headers: &HeaderMap, file: &str) -> Result<(), Refusal> {
+    let policy = &config.policy;
+    let uri: Uri = policy.install.path.path(&args.integration).parse().unwrap_or_default();
+    let peer =
+        policy.trust.example().ok_or_else(|| Refusal::new(Code::UntrustedPeer, "nobody is trusted"))?;
+    let head = Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers, peer };
+    let ask = match decide::screen(policy, head)? {
+        Screened::Install(ask) => ask,
+        Screened::Pass(_) => {
+            return Err(Refusal::new(Code::UnknownIntegration, "this is no integration's name"));
+        }
+    };
+    let session = match session::headers::acquire(&policy.fields, headers, ask.trusted) {
+        Err(refusal) if args.format == Format::Explain => {
+            print!("{}", explain::fields(policy, headers));
+            return Err(refusal);
+        }
+        session => session?,
+    };
+    let minting = Minting {
+        integration: ask.integration,
+        requested: ask.requested,
+        session: &session,
+        query: None,
+        request_id: "rehearsal",
+        moment: Moment { now: args.now.unwrap_or_else(now), jti: args.jti.unwrap_or_else(Uuid::new_v4) },
+    };
+    match args.format {
+        Format::Url => println!("{}", decide::mint(policy, minting)?.expose_address()),
+        Format::Token => println!("{}", decide::mint(policy, minting)?.expose()),
+        Format::Claims => println!("{}", decide::payload(policy, minting)?.expose()),
+        Format::Explain => {
+            print!("{}", explain::claims(policy, minting, file));
+            decide::payload(policy, minting)?;
+        }
+    }
+    Ok(())
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The code and why, where a visitor would get the code alone.
+fn explain_refusal(refusal: &Refusal, file: &str) {
+    let evidence = &refusal.evidence;
+    eprintln!("{}: {}", refusal.code, evidence.detail);
+    if let (Some(field), Some(source)) = (&evidence.field, &evidence.source) {
+        let place = evidence.place.map(|place| format!(" ({file}:{})", place.line)).unwrap_or_default();
+        eprintln!("  session.{field}, from {source}{place}");
+    } else if let Some(source) = &evidence.source {
+        eprintln!("  {source}");
+    }
+}

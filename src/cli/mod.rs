@@ -1,0 +1,92 @@
+//! The person at the terminal: what the commands are, and what they print.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "only the tools print; `serve` logs")]
+
+mod check;
+pub mod demo;
+mod edge;
+mod explain;
+mod init;
+mod load;
+mod mint;
+mod serve;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Failed to start or to run.
+const FAILED: u8 = 1;
+/// The configuration is invalid or missing.
+const INVALID: u8 = 2;
+/// Bad usage: `EX_USAGE` of sysexits.h.
+const USAGE: u8 = 64;
+
+/// Sends the visitors of a web app to Pandium, with a signed tenant token made of their session.
+#[derive(Parser)]
+#[command(name = "pandium-sidecar", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve visitors (what happens without a command, too)
+    Serve(serve::ServeArgs),
+    /// Read the configuration as `serve` would, and tell what was understood
+    Check(check::CheckArgs),
+    /// Rehearse: what would a visitor with these headers get?
+    Mint(mint::MintArgs),
+    /// Print a commented configuration to start from
+    Init(init::InitArgs),
+    /// Try it: a stand-in app, a stand-in Pandium, and the sidecar between them
+    Demo(demo::DemoArgs),
+}
+
+/// Where the configuration is.
+#[derive(Args)]
+struct ConfigArg {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "PANDIUM_SIDECAR_CONFIG", default_value = "config.yaml")]
+    config: PathBuf,
+}
+
+/// An edge that `check --edge` writes lines for.
+#[derive(Clone, Copy, ValueEnum)]
+enum Edge {
+    /// nginx
+    Nginx,
+}
+
+/// Runs the program with these arguments, and says how it ended.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let ended = match cli.command {
+        None => serve::run(&cli.serve),
+        Some(Command::Serve(args)) => serve::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Mint(args)) => mint::run(&args),
+        Some(Command::Init(args)) => {
+            init::run(&args);
+            Ok(())
+        }
+        Some(Command::Demo(args)) => demo::command(&args),
+    };
+    ended.map_or_else(ExitCode::from, |()| ExitCode::SUCCESS)
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing is left to be done where even this cannot be printed.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(USAGE),
+    }
+}

@@ -1,0 +1,63 @@
+//! `serve`
+
+use super::load::{Wanted, load};
+use super::{ConfigArg, FAILED};
+use crate::app;
+use crate::config::model::{Listen, Log, LogFormat};
+use crate::config::{self, Config};
+use crate::telemetry;
+use clap::Args;
+use std::num::NonZeroUsize;
+
+#[derive(Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Where to listen, instead of `listen` in the file: `host:port` or `unix:/path`
+    #[arg(long, value_name = "ADDR", env = "PANDIUM_SIDECAR_LISTEN", value_parser = config::parse_listen)]
+    listen: Option<Listen>,
+    /// The least severe level to log, instead of `log.level`
+    #[arg(long, value_name = "LEVEL", env = "PANDIUM_SIDECAR_LOG")]
+    log: Option<tracing::Level>,
+    /// How to log, instead of `log.format`
+    #[arg(long, value_name = "F", env = "PANDIUM_SIDECAR_LOG_FORMAT", value_parser = config::parse_log_format)]
+    log_format: Option<LogFormat>,
+    /// Worker threads [default: the cores, at most 2]
+    #[arg(long, value_name = "N", env = "PANDIUM_SIDECAR_WORKERS")]
+    workers: Option<NonZeroUsize>,
+}
+
+pub(super) fn run(args: &ServeArgs) -> Result<(), u8> {
+    let loaded = load(&args.config.config, Wanted::Everything)?;
+    let mut config = loaded.config;
+    if let Some(listen) = &args.listen {
+        config.listen = vec![listen.clone()];
+    }
+    let Log { format, level, .. } = config.log;
+    let json = args.log_format.or(format).map(|format| format == LogFormat::Json);
+    let _flushed_at_the_end = telemetry::init(args.log.unwrap_or(level).into(), json);
+    for warning in &loaded.warnings {
+        tracing::warn!(line = warning.place.line, path = warning.path, "{}", warning.message);
+    }
+    let workers = args.workers.map_or_else(default_workers, NonZeroUsize::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    let served =
+        runtime.map_err(app::StartError::Runtime).and_then(|runtime| runtime.block_on(serve(config)));
+    served.map_err(|error| {
+        tracing::error!(%error, "cannot serve");
+        FAILED
+    })
+}
+
+async fn serve(config: Config) -> Result<(), app::StartError> {
+    let stop = app::stop_signal().map_err(app::StartError::Runtime)?;
+    let running = app::start(config).await?;
+    running.announce();
+    running.until(stop).await;
+    Ok(())
+}
+
+/// A sidecar needs one or two.
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(2)
+}
