@@ -1,0 +1,159 @@
+//! Golden cases: one file each, without a socket. What the file's first part changes in the base
+//! configuration, a line of dashes, the peer and the request, a line of dashes, the outcome.
+//!
+//! Run with `GOLDEN=write` to write the outcomes anew, and read the difference.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use pandium_sidecar::config;
+use pandium_sidecar::decide::{self, Head, Minting, Screened};
+use pandium_sidecar::refusal::Refusal;
+use pandium_sidecar::session;
+use pandium_sidecar::token::{Moment, verify};
+use pandium_sidecar::trust::Peer;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+const DASHES: &str = "----\n";
+const SECRET: &str = "golden-key-0123456789abcdef0123456789";
+const BASE: &str = include_str!("golden/base.yaml");
+
+struct Request {
+    peer: Peer,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: HeaderMap,
+}
+
+/// `from ADDRESS`, the request line, header lines; `\xEB` stands for a byte, as in Rust.
+fn parse(text: &str) -> Request {
+    let mut lines = text.lines();
+    let peer = lines.next().unwrap().strip_prefix("from ").expect("`from ADDRESS` first");
+    let mut words = lines.next().unwrap().split(' ');
+    let method = words.next().unwrap().parse().unwrap();
+    let uri = words.next().unwrap().parse().unwrap();
+    let version = if words.next() == Some("HTTP/1.0") { Version::HTTP_10 } else { Version::HTTP_11 };
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let (name, value) = line.split_once(':').unwrap();
+        let value = HeaderValue::from_bytes(&unescape(value.trim())).unwrap();
+        headers.append(name.parse::<HeaderName>().unwrap(), value);
+    }
+    Request { peer: Peer::ip(peer.parse().unwrap()), method, uri, version, headers }
+}
+
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut parts = text.split("\\x");
+    bytes.extend_from_slice(parts.next().unwrap().as_bytes());
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    bytes
+}
+
+/// The base with these lines in place of those that begin with the same key at the same depth.
+fn configuration(changes: &str) -> String {
+    let mut text = BASE.to_owned();
+    for change in changes.split_inclusive('\n').filter(|line| !line.trim().is_empty()) {
+        let (from, to) = change.split_once(" => ").expect("a change is `what is there => what should be`");
+        let replaced = text.replace(from, &to.trim_end().replace("\\n", "\n"));
+        assert_ne!(replaced, text, "the base has no `{from}`");
+        text = replaced;
+    }
+    text
+}
+
+fn outcome(case: &str) -> String {
+    let mut parts = case.splitn(3, DASHES);
+    let changes = parts.next().unwrap();
+    let request = parse(parts.next().unwrap());
+    let env = |name: &str| (name == "GOLDEN_SECRET").then(|| SECRET.to_owned());
+    let options = config::Options { env: &env, without_secrets: false };
+    let loaded = match config::load_text("golden.yaml", &configuration(changes), &options) {
+        Ok(loaded) => loaded,
+        Err(invalid) => panic!("{invalid}"),
+    };
+    match decide(&loaded.config.policy, &request) {
+        Ok(outcome) => outcome,
+        Err(refusal) => describe(&refusal),
+    }
+}
+
+fn decide(policy: &config::model::Policy, request: &Request) -> Result<String, Refusal> {
+    let head = Head {
+        method: &request.method,
+        uri: &request.uri,
+        version: request.version,
+        headers: &request.headers,
+        peer: request.peer,
+    };
+    let ask = match decide::screen(policy, head)? {
+        Screened::Pass(trusted) => {
+            let word = if trusted.is_some() { "believed" } else { "not believed" };
+            return Ok(format!("pass, {word}\n"));
+        }
+        Screened::Install(ask) => ask,
+    };
+    let session = session::headers::acquire(&policy.fields, &request.headers, ask.trusted)?;
+    let jti = "00000000-0000-4000-8000-000000000001".parse().unwrap();
+    let token = decide::mint(
+        policy,
+        Minting {
+            integration: ask.integration,
+            requested: ask.requested,
+            session: &session,
+            query: request.uri.query(),
+            request_id: "request-1",
+            moment: Moment { now: 4_000_000_005, jti },
+        },
+    )?;
+    let secret = pandium_sidecar::redact::Secret::new(SECRET.as_bytes().to_vec());
+    let claims = verify(token.expose(), &secret).unwrap();
+    let address = token.expose_address().replace(token.expose(), "TOKEN");
+    Ok(format!("{address}\n{}\n", serde_json::to_string_pretty(&claims).unwrap()))
+}
+
+fn describe(refusal: &Refusal) -> String {
+    let evidence = &refusal.evidence;
+    let mut text = format!("{}: {}\n", refusal.code, evidence.detail);
+    for (word, value) in [("field", &evidence.field), ("source", &evidence.source)] {
+        if let Some(value) = value {
+            writeln!(text, "{word}: {value}").unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn golden_cases() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut cases = 0;
+    let mut wrong = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "case") {
+            continue;
+        }
+        cases += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        let got = outcome(&text);
+        let at = text.rfind(DASHES).unwrap() + DASHES.len();
+        if std::env::var_os("GOLDEN").is_some_and(|word| word == "write") {
+            fs::write(&path, format!("{}{got}", &text[..at])).unwrap();
+        } else if text[at..] != got {
+            wrong.push(format!("{}\nexpected:\n{}\ngot:\n{got}", path.display(), &text[at..]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(cases >= 20, "only {cases} cases were found");
+}
