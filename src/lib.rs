@@ -38,6 +38,4 @@ pub mod server;
 pub mod app;
 
 // Floor 6: the person at the terminal.
-
-// Floor 6: the person at the terminal.
 pub mod cli;
