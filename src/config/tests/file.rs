@@ -224,7 +224,7 @@ fn bombs_end_in_an_error_within_a_second() {
         assert_eq!(found.len(), 1, "{name}");
         let took = start.elapsed();
         // No measurement: what this holds off took minutes.
-        assert!(took < Duration::from_secs(60), "{name} took {took:?}");
+        assert!(took < Duration::from_mins(1), "{name} took {took:?}");
     }
 }
 
