@@ -3,7 +3,13 @@
 //! `session to Location` is the row of that name in the table of speeds: claims, payload, signature,
 //! address, header value. `headers to Location` adds the screening of the request and the reading of
 //! the session from its headers.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a benchmark may panic")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark may panic"
+)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
