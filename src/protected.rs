@@ -7,6 +7,10 @@
 
 use http::header::{CONNECTION, HeaderMap, HeaderName};
 
+/// Our own header names: what they say, nobody else may say.
+pub const OWN: [HeaderName; 2] =
+    [HeaderName::from_static("x-pandium-token"), HeaderName::from_static("x-pandium-url")];
+
 /// What a header name is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing<'p> {

@@ -17,18 +17,26 @@ pub fn append(name: &str, value: &str, out: &mut String) {
     out.extend(utf8_percent_encode(value, ENCODED));
 }
 
+/// The most bytes that a visitor may add to an address.
+const MAX_CARRIED: usize = 1024;
+
 /// Appends those of the visitor's parameters that are `allowed`, each once, encoded anew.
 ///
 /// The first of a name counts: a second one would be read by some and not by others. What is not
-/// UTF-8 is left out.
+/// UTF-8, or would make the address long, is left out.
 pub fn carry_over(query: &str, allowed: &[String], out: &mut String) {
+    let start = out.len();
     let mut carried: Vec<&str> = Vec::new();
     for (name, value) in query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))) {
         let (Some(name), Some(value)) = (decoded(name), decoded(value)) else { continue };
         let Some(name) = allowed.iter().find(|allowed| **allowed == name) else { continue };
         if name != TOKEN && !carried.contains(&name.as_str()) {
-            carried.push(name);
+            let before = out.len();
             append(name, &value, out);
+            if out.len() - start > MAX_CARRIED {
+                out.truncate(before);
+            }
+            carried.push(name);
         }
     }
 }
@@ -59,6 +67,7 @@ mod tests {
             ("t%65nant=x", ""),
             ("display=%ff", ""),
             ("display=a#b", "&display=a%23b"),
+            (&format!("display={}&integration_id=7", "a".repeat(1100)), "&integration_id=7"),
         ] {
             let mut out = String::new();
             carry_over(query, &allowed, &mut out);

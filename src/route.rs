@@ -56,11 +56,6 @@ impl Pattern {
         Ok(Self { prefix: prefix.to_owned(), suffix: suffix.to_owned() })
     }
 
-    /// What everything of ours begins with.
-    pub fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
     /// Whether the path lies below this route's literal prefix.
     pub fn owns(&self, path: &str) -> bool {
         path.starts_with(&self.prefix)

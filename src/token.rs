@@ -12,7 +12,7 @@ use http::HeaderValue;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use std::io::Write as _;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 /// `{"alg":"HS256","typ":"JWT"}` in base64url, and the dot behind it.
@@ -40,6 +40,15 @@ pub struct Moment {
     pub now: u64,
     /// The token's own id.
     pub jti: Uuid,
+}
+
+impl Moment {
+    /// Now, for a token of its own.
+    pub fn fresh() -> Self {
+        // A clock before 1970 gives tokens that nobody takes: no worse than any other wrong clock.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self { now, jti: Uuid::new_v4() }
+    }
 }
 
 /// The text around a token: an address up to `tenant=`, and what follows.

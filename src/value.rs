@@ -140,9 +140,9 @@ pub fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// JSON of at most 16 levels.
+/// JSON of at most 16 levels, in which no escape hides a character that would be refused as it is.
 pub fn parse_json(text: &str) -> Option<serde_json::Value> {
-    serde_json::from_str(text).ok().filter(|json| levels(json) <= 16)
+    serde_json::from_str(text).ok().filter(|json| levels(json) <= 16 && is_clean(json))
 }
 
 fn levels(json: &serde_json::Value) -> usize {
@@ -150,5 +150,56 @@ fn levels(json: &serde_json::Value) -> usize {
         serde_json::Value::Array(items) => 1 + items.iter().map(levels).max().unwrap_or(0),
         serde_json::Value::Object(map) => 1 + map.values().map(levels).max().unwrap_or(0),
         _ => 0,
+    }
+}
+
+fn is_clean(json: &serde_json::Value) -> bool {
+    let clean = |text: &str| !text.chars().any(|c| unwelcome(c).is_some());
+    match json {
+        serde_json::Value::String(text) => clean(text),
+        serde_json::Value::Array(items) => items.iter().all(is_clean),
+        serde_json::Value::Object(map) => map.iter().all(|(key, value)| clean(key) && is_clean(value)),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse_bool, parse_int, parse_json};
+
+    #[test]
+    fn json_is_shallow_and_clean() {
+        let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let (fits, too_deep) = (deep(16), deep(17));
+        for (text, taken) in [
+            (r#"{"b":1,"a":[null,"x"]}"#, true),
+            (&fits, true),
+            (&too_deep, false),
+            (r#""\u202e""#, false),
+            (r#"{"\u0000":1}"#, false),
+            (r#"["a\nb"]"#, false),
+            ("{a:1}", false),
+            ("1 2", false),
+        ] {
+            assert_eq!(parse_json(text).is_some(), taken, "{text}");
+        }
+    }
+
+    #[test]
+    fn integers_are_those_that_every_reader_holds() {
+        for (text, number) in [
+            ("0", Some(0)),
+            ("-42", Some(-42)),
+            ("9007199254740991", Some(9_007_199_254_740_991)),
+            ("9007199254740992", None),
+            ("+1", None),
+            ("1.0", None),
+            ("0x1F", None),
+            ("", None),
+            ("-", None),
+        ] {
+            assert_eq!(parse_int(text), number, "{text}");
+        }
+        assert_eq!((parse_bool("Yes"), parse_bool("0"), parse_bool("2")), (Some(true), Some(false), None));
     }
 }

@@ -74,10 +74,12 @@ impl Leaf {
             Body::Text(pieces) => write_text(pieces, inputs, out),
         };
         let there = there.map_err(|failure| self.fault(failure))?;
-        if self.subject && there && out.get(start..) == Some(b"\"\"") {
-            return Err(self.fault((Cause::Empty, self.used())));
+        // There is no token without a subject, whatever its filters leave of it.
+        match out.get(start..) {
+            _ if self.subject && !there => Err(self.missing()),
+            Some(b"\"\"") if self.subject => Err(self.fault((Cause::Empty, self.used()))),
+            _ => Ok(there),
         }
-        Ok(there)
     }
 
     /// Its text, not empty: for a leaf that is text.

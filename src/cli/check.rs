@@ -1,6 +1,7 @@
 //! `check`
 
 use super::load::{Wanted, load};
+use super::out::{complain, say};
 use super::{ConfigArg, Edge, INVALID, edge};
 use crate::config::Config;
 use crate::config::model::{Address, Integration, Key};
@@ -28,15 +29,16 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), u8> {
     let wanted = if args.without_secrets { Wanted::WithoutSecrets } else { Wanted::Everything };
     let loaded = load(&args.config.config, wanted)?;
     for warning in &loaded.warnings {
-        eprint!("{}", warning.render(&loaded.source));
+        complain(&warning.render(&loaded.source));
     }
     if args.strict && !loaded.warnings.is_empty() {
-        eprintln!("{}: {} warnings, and --strict", loaded.source.name(), loaded.warnings.len());
+        let (file, count) = (loaded.source.name(), loaded.warnings.len());
+        complain(&format!("{file}: {count} warnings, and --strict\n"));
         return Err(INVALID);
     }
     match args.edge {
-        Some(name) => print!("{}", edge::lines(name, &loaded.config)),
-        None => print!("{}", summary(&loaded.config, loaded.source.name())),
+        Some(name) => say(&edge::lines(name, &loaded.config)),
+        None => say(&summary(&loaded.config, loaded.source.name())),
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::decide::{self, Minting};
 use crate::fields::{Field, Source};
 use crate::place::Place;
 use http::HeaderMap;
+use serde_json::Value;
 use std::fmt::Write as _;
 
 /// Each claim: its value, the field, the header and the line of the file that it came from.
@@ -18,7 +19,7 @@ pub(super) fn claims(policy: &Policy, minting: Minting<'_>, file: &str) -> Strin
 
 fn row(policy: &Policy, claim: &Explained<'_>, file: &str) -> [String; 3] {
     let value = match &claim.outcome {
-        Outcome::Json(_) if is_sensitive(policy, claim.used) => "(sensitive: not shown)".to_owned(),
+        Outcome::Json(_) if is_sensitive(policy, claim.used) => HIDDEN.to_owned(),
         Outcome::Json(json) => json.clone(),
         Outcome::Absent => "(left out)".to_owned(),
         Outcome::Fault(fault) => format!("(refused: {})", fault.cause),
@@ -29,6 +30,44 @@ fn row(policy: &Policy, claim: &Explained<'_>, file: &str) -> [String; 3] {
     }
     [claim.path.to_owned(), value, format!("{file}:{}: {}", claim.place.line, from.join("; "))]
 }
+
+/// The claims as they will be signed, but for those that are made of a sensitive field.
+pub(super) fn payload(policy: &Policy, minting: Minting<'_>, json: &str) -> String {
+    let inputs = decide::inputs(policy, minting);
+    let explained = minting.integration.template.explain(&inputs);
+    let hidden: Vec<&str> =
+        explained.iter().filter(|claim| is_sensitive(policy, claim.used)).map(|claim| claim.path).collect();
+    if hidden.is_empty() {
+        return json.to_owned();
+    }
+    let mut claims = serde_json::from_str(json).unwrap_or_default();
+    mask(&mut claims, "", &hidden);
+    claims.to_string()
+}
+
+/// Puts a word in place of every claim at a hidden path.
+fn mask(claim: &mut Value, path: &str, hidden: &[&str]) {
+    if hidden.contains(&path) {
+        *claim = HIDDEN.into();
+        return;
+    }
+    match claim {
+        Value::Object(members) => {
+            for (key, member) in members {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                mask(member, &path, hidden);
+            }
+        }
+        // An absent item shifts those behind it: a list with a hidden item is hidden as a whole.
+        Value::Array(_) if hidden.iter().any(|own| own.starts_with(&format!("{path}["))) => {
+            *claim = HIDDEN.into();
+        }
+        _ => {}
+    }
+}
+
+/// What is shown in place of a sensitive value.
+const HIDDEN: &str = "(sensitive: not shown)";
 
 fn is_sensitive(policy: &Policy, used: &[Used]) -> bool {
     used.iter().filter_map(|used| field(policy, used)).any(|field| field.sensitive)

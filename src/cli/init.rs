@@ -1,5 +1,6 @@
 //! `init`
 
+use super::out::say;
 use crate::slug::Slug;
 use clap::{Args, ValueEnum};
 use std::fmt::Write as _;
@@ -39,10 +40,6 @@ pub(super) fn run(args: &InitArgs) {
         // Writing to a `String` cannot fail.
         let _ = writeln!(integrations, "  {name}: {{ id: \"{id}\", connector_name: \"{name}\" }}");
     }
-    print!(
-        "{}",
-        include_str!("init.yaml")
-            .replace("@ACCOUNT@", args.account.as_str())
-            .replace("@INTEGRATIONS@\n", &integrations)
-    );
+    let text = include_str!("init.yaml").replace("@ACCOUNT@", args.account.as_str());
+    say(&text.replace("@INTEGRATIONS@\n", &integrations));
 }

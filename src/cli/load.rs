@@ -1,6 +1,7 @@
 //! Loading the configuration for a command, and saying what is wrong with it.
 
 use super::INVALID;
+use super::out::complain;
 use crate::config::{self, Loaded, Options};
 use std::path::Path;
 
@@ -17,7 +18,7 @@ pub(super) enum Wanted {
 pub(super) fn load(path: &Path, wanted: Wanted) -> Result<Loaded, u8> {
     let options = Options { env: &environment, without_secrets: wanted == Wanted::WithoutSecrets };
     config::load(path, &options).map_err(|invalid| {
-        eprint!("{invalid}");
+        complain(&invalid.to_string());
         INVALID
     })
 }

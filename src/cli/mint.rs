@@ -1,6 +1,7 @@
 //! `mint`: a rehearsal through the same doors as a trusted peer's request.
 
 use super::load::{Wanted, load};
+use super::out::{complain, say};
 use super::{ConfigArg, FAILED, USAGE, explain};
 use crate::config::Config;
 use crate::decide::{self, Head, Minting, Screened};
@@ -12,7 +13,6 @@ use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri, Version};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::time::SystemTime;
 use uuid::Uuid;
 
 #[derive(Args)]
@@ -61,12 +61,12 @@ impl Format {
 
 pub(super) fn run(args: &MintArgs) -> Result<(), u8> {
     let headers = headers(args).map_err(|message| {
-        eprintln!("{message}");
+        complain(&format!("{message}\n"));
         USAGE
     })?;
     let loaded = load(&args.config.config, args.format.wanted())?;
     for warning in &loaded.warnings {
-        eprintln!("{}", warning.headline(loaded.source.name()));
+        complain(&format!("{}\n", warning.headline(loaded.source.name())));
     }
     rehearse(args, &loaded.config, &headers, loaded.source.name()).map_err(|refusal| {
         explain_refusal(&refusal, loaded.source.name());
@@ -110,43 +110,43 @@ fn rehearse(args: &MintArgs, config: &Config, headers: &HeaderMap, file: &str) -
     };
     let session = match session::headers::acquire(&policy.fields, headers, ask.trusted) {
         Err(refusal) if args.format == Format::Explain => {
-            print!("{}", explain::fields(policy, headers));
+            say(&explain::fields(policy, headers));
             return Err(refusal);
         }
         session => session?,
     };
+    let fresh = Moment::fresh();
     let minting = Minting {
         integration: ask.integration,
         requested: ask.requested,
         session: &session,
         query: None,
         request_id: "rehearsal",
-        moment: Moment { now: args.now.unwrap_or_else(now), jti: args.jti.unwrap_or_else(Uuid::new_v4) },
+        moment: Moment { now: args.now.unwrap_or(fresh.now), jti: args.jti.unwrap_or(fresh.jti) },
     };
     match args.format {
-        Format::Url => println!("{}", decide::mint(policy, minting)?.expose_address()),
-        Format::Token => println!("{}", decide::mint(policy, minting)?.expose()),
-        Format::Claims => println!("{}", decide::payload(policy, minting)?.expose()),
+        Format::Url => say(&format!("{}\n", decide::mint(policy, minting)?.expose_address())),
+        Format::Token => say(&format!("{}\n", decide::mint(policy, minting)?.expose())),
+        Format::Claims => {
+            let payload = decide::payload(policy, minting)?;
+            say(&format!("{}\n", explain::payload(policy, minting, payload.expose())));
+        }
         Format::Explain => {
-            print!("{}", explain::claims(policy, minting, file));
+            say(&explain::claims(policy, minting, file));
             decide::payload(policy, minting)?;
         }
     }
     Ok(())
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
 /// The code and why, where a visitor would get the code alone.
 fn explain_refusal(refusal: &Refusal, file: &str) {
     let evidence = &refusal.evidence;
-    eprintln!("{}: {}", refusal.code, evidence.detail);
+    complain(&format!("{}: {}\n", refusal.code, evidence.detail));
     if let (Some(field), Some(source)) = (&evidence.field, &evidence.source) {
         let place = evidence.place.map(|place| format!(" ({file}:{})", place.line)).unwrap_or_default();
-        eprintln!("  session.{field}, from {source}{place}");
+        complain(&format!("  session.{field}, from {source}{place}\n"));
     } else if let Some(source) = &evidence.source {
-        eprintln!("  {source}");
+        complain(&format!("  {source}\n"));
     }
 }

@@ -1,5 +1,4 @@
 //! The person at the terminal: what the commands are, and what they print.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "only the tools print; `serve` logs")]
 
 mod check;
 pub mod demo;
@@ -8,6 +7,7 @@ mod explain;
 mod init;
 mod load;
 mod mint;
+mod out;
 mod serve;
 
 use clap::error::ErrorKind;
@@ -51,7 +51,13 @@ enum Command {
 #[derive(Args)]
 struct ConfigArg {
     /// The configuration file
-    #[arg(long, value_name = "FILE", env = "PANDIUM_SIDECAR_CONFIG", default_value = "config.yaml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PANDIUM_SIDECAR_CONFIG",
+        hide_env_values = true,
+        default_value = "config.yaml"
+    )]
     config: PathBuf,
 }
 

@@ -14,16 +14,16 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     config: ConfigArg,
     /// Where to listen, instead of `listen` in the file: `host:port` or `unix:/path`
-    #[arg(long, value_name = "ADDR", env = "PANDIUM_SIDECAR_LISTEN", value_parser = config::parse_listen)]
+    #[arg(long, value_name = "ADDR", env = "PANDIUM_SIDECAR_LISTEN", hide_env_values = true, value_parser = config::parse_listen)]
     listen: Option<Listen>,
     /// The least severe level to log, instead of `log.level`
-    #[arg(long, value_name = "LEVEL", env = "PANDIUM_SIDECAR_LOG")]
+    #[arg(long, value_name = "LEVEL", env = "PANDIUM_SIDECAR_LOG", hide_env_values = true)]
     log: Option<tracing::Level>,
     /// How to log, instead of `log.format`
-    #[arg(long, value_name = "F", env = "PANDIUM_SIDECAR_LOG_FORMAT", value_parser = config::parse_log_format)]
+    #[arg(long, value_name = "F", env = "PANDIUM_SIDECAR_LOG_FORMAT", hide_env_values = true, value_parser = config::parse_log_format)]
     log_format: Option<LogFormat>,
     /// Worker threads [default: the cores, at most 2]
-    #[arg(long, value_name = "N", env = "PANDIUM_SIDECAR_WORKERS")]
+    #[arg(long, value_name = "N", env = "PANDIUM_SIDECAR_WORKERS", hide_env_values = true)]
     workers: Option<NonZeroUsize>,
 }
 

@@ -49,6 +49,12 @@ impl<'t> Reader<'t> {
         Self { hidden: true, ..self }
     }
 
+    /// The same, where it is sure that no secret stands.
+    #[must_use]
+    pub fn showing(self) -> Self {
+        Self { hidden: false, ..self }
+    }
+
     /// Reads a leaf.
     pub fn read<T>(&self, leaf: impl FnOnce(&Node) -> Result<T, Wrong>) -> Option<T> {
         leaf(self.node).map_err(|wrong| self.wrong(self.node.place, wrong)).ok()

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// The largest secret: what is larger is another file.
 const MAX_BYTES: u64 = 64 << 10;
@@ -17,7 +18,10 @@ const MAX_BYTES: u64 = 64 << 10;
 const ADVISED_BYTES: usize = 32;
 
 /// What people write until they know better.
-const PLACEHOLDERS: [&str; 14] = [
+const PLACEHOLDERS: [&str; 17] = [
+    "dummy",
+    "changeit",
+    "your-secret-here",
     "changeme",
     "change-me",
     "change_me",
@@ -64,16 +68,25 @@ pub(super) struct Fetched {
     pub(super) source: String,
 }
 
-/// Where a secret is kept.
-enum Place {
+/// Where a secret is kept, and how that is called.
+struct Place {
+    at: At,
+    shown: String,
+}
+
+enum At {
     File(PathBuf),
     Env(String),
 }
 
 /// `secret`: `{file: path}` or `{env: NAME}`.
-pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fetched> {
+///
+/// The likeliest slip is the secret itself in the wrong place, so no line is shown and no word
+/// repeated that could be one.
+pub(super) fn read(shown: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fetched> {
+    let reader = shown.clone().hiding();
     if !reader.is_map() {
-        reader.clone().hiding().error(
+        reader.error(
             "a secret does not belong in this file; write `secret: { file: /path/of/it }` or `secret: { env: NAME }`",
         );
         return None;
@@ -85,10 +98,7 @@ pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fet
     let required = map.get("required").map_or(Some(true), |it| it.read(leaf::boolean));
     let (place, at) = place?;
     let (encoding, required) = (encoding?, required?);
-    let source = match &place {
-        Place::File(path) => format!("file {}", path.display()),
-        Place::Env(name) => format!("environment variable {name}"),
-    };
+    let source = place.shown.clone();
     if around.options.without_secrets {
         return Some(Fetched { bytes: None, encoding, source });
     }
@@ -108,8 +118,20 @@ pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fet
 
 fn place<'t>(map: &MapReader<'t>, dir: &Path) -> Option<(Place, Reader<'t>)> {
     match (map.get("file"), map.get("env")) {
-        (Some(file), None) => Some((Place::File(dir.join(file.read(path)?)), file)),
-        (None, Some(env)) => Some((Place::Env(env.read(variable)?), env)),
+        (Some(file), None) => {
+            let path = file.read(path)?;
+            let named = path.components().count() > 1;
+            let shown = if named { format!("file {}", path.display()) } else { "its file".to_owned() };
+            let at = At::File(dir.join(path));
+            Some((Place { at, shown }, if named { file.showing() } else { file }))
+        }
+        (None, Some(env)) => {
+            let name = env.read(variable)?;
+            let named = !name.bytes().any(|byte| byte.is_ascii_lowercase());
+            let shown =
+                if named { format!("environment variable {name}") } else { "its variable".to_owned() };
+            Some((Place { at: At::Env(name), shown }, if named { env.showing() } else { env }))
+        }
         (Some(_), Some(env)) => {
             env.error("a secret has one place: `file` or `env`");
             None
@@ -136,32 +158,37 @@ fn variable(node: &Node) -> Result<String, Wrong> {
     if plain && !name.starts_with(|c: char| c.is_ascii_digit()) {
         return Ok(name.to_owned());
     }
-    // What is no name may be the secret itself, so it is not repeated.
     Err("the name of an environment variable is wanted here: letters, digits and `_`".into())
 }
 
 /// The raw text of a secret, or why it is missing.
-fn fetch(place: &Place, around: &Surroundings<'_>) -> Result<Vec<u8>, String> {
-    let raw = match place {
-        Place::File(path) => fetch_file(path)?,
-        Place::Env(name) => {
-            (around.options.env)(name).ok_or_else(|| format!("the environment has no {name}"))?.into_bytes()
-        }
+fn fetch(place: &Place, around: &Surroundings<'_>) -> Result<Zeroizing<Vec<u8>>, String> {
+    let raw = match &place.at {
+        At::File(path) => fetch_file(path, &place.shown)?,
+        At::Env(name) => (around.options.env)(name)
+            .map(String::into_bytes)
+            .map(Zeroizing::new)
+            .ok_or_else(|| format!("{} is not set", place.shown))?,
     };
-    let line = raw.strip_suffix(b"\n").unwrap_or(&raw);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(line.to_vec()) }
+    let line = match raw.strip_suffix(b"\n") {
+        Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+        None => &raw,
+    };
+    if line.trim_ascii().is_empty() {
+        return Err("the secret is empty".to_owned());
+    }
+    Ok(Zeroizing::new(line.to_vec()))
 }
 
-fn fetch_file(path: &Path) -> Result<Vec<u8>, String> {
+fn fetch_file(path: &Path, shown: &str) -> Result<Zeroizing<Vec<u8>>, String> {
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::PermissionDenied => format!("cannot read {}: {}", path.display(), permissions(path)),
-        _ => format!("cannot read {}: {error}", path.display()),
+        io::ErrorKind::PermissionDenied => format!("cannot read {shown}: {}", permissions(path)),
+        _ => format!("cannot read {shown}: {error}"),
     };
-    let mut raw = Vec::new();
+    let mut raw = Zeroizing::new(Vec::new());
     File::open(path).map_err(failed)?.take(MAX_BYTES + 1).read_to_end(&mut raw).map_err(failed)?;
     if raw.len() as u64 > MAX_BYTES {
-        return Err(format!("{} is larger than 64KiB, which is no secret", path.display()));
+        return Err(format!("{shown} is larger than 64KiB, which is no secret"));
     }
     Ok(raw)
 }
@@ -210,6 +237,7 @@ fn key(raw: &[u8], encoding: Encoding, at: &Reader<'_>) -> Option<Secret> {
 fn is_placeholder(raw: &[u8]) -> bool {
     let text = String::from_utf8_lossy(raw).trim().to_ascii_lowercase();
     let bare = text.trim_matches(|c| matches!(c, '<' | '>' | '"' | '\'' | '{' | '}' | '$' | '!'));
+    let bare = bare.trim_end_matches(|c: char| c.is_ascii_digit());
     PLACEHOLDERS.contains(&bare)
         || (!bare.is_empty() && bare.bytes().all(|byte| byte == b'x' || byte == b'*'))
 }

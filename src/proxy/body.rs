@@ -30,23 +30,33 @@ pub enum BodyError {
     Broken(#[source] hyper::Error),
 }
 
-/// When a piece of a request's body last passed; shared between the body and whoever waits.
+/// How a request's body is getting on; shared between the body and whoever waits for the answer.
 #[derive(Clone)]
-pub struct Activity(Arc<Mutex<Instant>>);
+pub struct Activity(Arc<Mutex<Upload>>);
+
+#[derive(Clone, Copy)]
+struct Upload {
+    last: Instant,
+    /// The visitor owes the next piece.
+    waiting: bool,
+}
 
 impl Activity {
     /// Counts from now.
     pub fn start() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
+        Self(Arc::new(Mutex::new(Upload { last: Instant::now(), waiting: false })))
     }
 
-    /// The time of the last piece.
-    pub fn last(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Since when the app alone has kept us waiting. While the visitor does, that is only now: their
+    /// own patience ends that wait.
+    pub fn since(&self) -> Instant {
+        let upload = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if upload.waiting { Instant::now() } else { upload.last }
     }
 
-    fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    fn note(&self, waiting: bool) {
+        let mut upload = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *upload = Upload { last: Instant::now(), waiting };
     }
 }
 
@@ -123,14 +133,15 @@ impl HttpBody for Body {
 impl Passing {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+            let polled = Pin::new(&mut self.inner).poll_frame(cx);
+            if let Some(activity) = &self.activity {
+                activity.note(polled.is_pending());
+            }
+            let Poll::Ready(frame) = polled else {
                 ready!(self.poll_alarm(cx));
                 return Poll::Ready(Some(Err(BodyError::Stalled(self.patience))));
             };
             self.alarm = None;
-            if let Some(activity) = &self.activity {
-                activity.note();
-            }
             let Some(frame) = frame else { return Poll::Ready(None) };
             let frame = frame.map_err(BodyError::Broken)?;
             if let Some(frame) = self.without_trailers(frame) {

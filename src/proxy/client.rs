@@ -63,7 +63,7 @@ impl Client {
     }
 
     /// Sends a request, and waits for the head of its answer. The wait begins anew with every piece
-    /// of the request's body: a long upload is no late answer.
+    /// of the request's body, and not before the visitor has sent it: a long upload is no late answer.
     pub async fn send(
         &self,
         request: Request<Body>,
@@ -71,10 +71,10 @@ impl Client {
     ) -> Result<Response<Incoming>, NoAnswer> {
         let mut answer = std::pin::pin!(self.pool.request(request));
         loop {
-            let deadline = activity.last() + self.response;
+            let deadline = activity.since() + self.response;
             match tokio::time::timeout_at(deadline, &mut answer).await {
                 Ok(answer) => return answer.map_err(NoAnswer::Unreachable),
-                Err(_) if activity.last() + self.response <= Instant::now() => {
+                Err(_) if activity.since() + self.response <= Instant::now() => {
                     return Err(NoAnswer::Late(self.response));
                 }
                 Err(_) => {}

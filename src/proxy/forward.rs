@@ -5,6 +5,7 @@ use super::client::{Client, NoAnswer, is_timeout};
 use super::headers::{self, Seen};
 use crate::config::model::Timeouts;
 use crate::protected::Protected;
+use http::header::{Entry, HOST, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
@@ -25,6 +26,9 @@ pub enum ForwardError {
     /// The app could not be reached, or gave no HTTP answer.
     #[error("{0}")]
     Unreachable(NoAnswer),
+    /// The app switched protocols without being asked to.
+    #[error("the app answered 101, and nobody asked for an upgrade")]
+    Unasked,
     /// The app took too long.
     #[error("{0}")]
     Late(NoAnswer),
@@ -42,9 +46,13 @@ pub async fn forward(
     let (mut parts, body) = request.into_parts();
     readdress(&mut parts, client)?;
     headers::prepare_request(&mut parts.headers, protected, seen);
+    headers::frame(&mut parts.headers, &body);
     let body = Body::upload(body, timeouts.body, activity.clone());
     let answer = client.send(Request::from_parts(parts, body), &activity).await.map_err(blame)?;
     let (mut parts, body) = answer.into_parts();
+    if parts.status.as_u16() == 101 {
+        return Err(ForwardError::Unasked);
+    }
     parts.version = Version::HTTP_11;
     headers::prepare_response(&mut parts.headers);
     let protected = Arc::clone(protected);
@@ -55,6 +63,12 @@ pub async fn forward(
 /// The path and query go on byte for byte.
 fn readdress(parts: &mut Parts, client: &Client) -> Result<(), ForwardError> {
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    if !target.starts_with('/') {
+        return Err(ForwardError::Target);
+    }
+    if let (Entry::Vacant(host), Some(authority)) = (parts.headers.entry(HOST), parts.uri.authority()) {
+        host.insert(HeaderValue::from_str(authority.as_str()).map_err(|_| ForwardError::Target)?);
+    }
     parts.uri = client.address(target).map_err(|_| ForwardError::Target)?;
     parts.version = Version::HTTP_11;
     Ok(())

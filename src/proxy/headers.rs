@@ -1,11 +1,13 @@
 //! What a proxy does to header fields (RFC 9110 §7.6.1), and what it tells the app of the visitor.
 
-use crate::protected::Protected;
+use crate::protected::{OWN, Protected};
 use crate::trust::{Peer, TrustedPeer};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+use http_body::Body as HttpBody;
+use std::sync::LazyLock;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -17,7 +19,7 @@ const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port")
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The request's id, on requests and answers.
+/// The request's id, on requests to the app and on answers of our own.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Meant for one connection, whether `Connection` names them or not.
@@ -35,9 +37,22 @@ const HOP_BY_HOP: [HeaderName; 11] = [
     EXPECT,
 ];
 
-/// What only a trusted peer may say of a request.
-const OTHERS_WORD: [HeaderName; 6] =
-    [FORWARDED, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT, TRACEPARENT, TRACESTATE];
+/// What only a trusted peer may say of a request. In every spelling: apps that fold header names
+/// would read a stranger's `X_Forwarded_For` beside the one that we set.
+static DESCRIPTION: LazyLock<Protected> = LazyLock::new(|| {
+    let names = [
+        FORWARDED,
+        X_FORWARDED_FOR,
+        X_FORWARDED_PROTO,
+        X_FORWARDED_HOST,
+        X_FORWARDED_PORT,
+        X_REQUEST_ID,
+        TRACEPARENT,
+        TRACESTATE,
+    ];
+    // No two of these fold alike; if ever they did, none would be believed from anybody.
+    Protected::new(names.to_vec()).unwrap_or_default()
+});
 
 /// What we see of a request that the app cannot see.
 pub struct Seen<'a> {
@@ -57,16 +72,46 @@ pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Se
     remove_hop_by_hop(headers);
     if takes_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
+        // RFC 9110 §10.1.4: whoever sends TE has to nominate it.
+        headers.insert(CONNECTION, HeaderValue::from_static("TE"));
     }
     if seen.trusted.is_none() {
         protected.strip(headers);
+        DESCRIPTION.strip(headers);
+    }
+    // What we set on some requests nobody else sets on any.
+    for name in OWN {
+        headers.remove(name);
     }
     describe(headers, seen);
 }
 
 /// Makes the app's header fields those of an answer to the visitor.
 pub fn prepare_response(headers: &mut HeaderMap) {
+    // RFC 9112 §6.3: beside a transfer coding a length means nothing.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     remove_hop_by_hop(headers);
+}
+
+/// Whether the body is framed in a way that we can pass on: by a length, or by `chunked` alone. Any
+/// other coding would have to be taken off, and is not (RFC 9112 §6.1).
+pub fn is_framed_plainly(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    }
+}
+
+/// A body without a length is chunked, also behind a method that seldom has one: hyper would leave
+/// such a body out.
+pub fn frame(headers: &mut HeaderMap, body: &impl HttpBody) {
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
 }
 
 fn accepts_trailers(headers: &HeaderMap) -> bool {
@@ -100,11 +145,6 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
 /// `X-Forwarded-*` and the request's id: a trusted peer's are kept, anybody else's replaced.
 fn describe(headers: &mut HeaderMap, seen: &Seen<'_>) {
     let before = seen.trusted.and_then(|_| joined(headers, &X_FORWARDED_FOR));
-    if seen.trusted.is_none() {
-        for name in &OTHERS_WORD {
-            headers.remove(name);
-        }
-    }
     set(headers, X_FORWARDED_FOR, forwarded_for(before.as_deref(), seen.peer));
     keep_or_set(headers, X_FORWARDED_PROTO, Some(HeaderValue::from_static(seen.scheme)));
     let host = headers.get(HOST).cloned();

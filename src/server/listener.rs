@@ -1,7 +1,8 @@
 //! Accepting connections, and ending them in order.
 
-use super::patience::{Arrivals, Counted, HeadTimer};
+use super::patience::{Arrivals, HeadTimer, Watched};
 use super::reply;
+use super::socket::{SocketFile, refuse_live_socket};
 use crate::config::model::{Endpoint, Limits, Listen, Timeouts};
 use crate::proxy::body::Body;
 use crate::stream::Stream;
@@ -17,10 +18,10 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 
 /// A bound socket.
@@ -28,7 +29,7 @@ pub enum Listener {
     /// TCP.
     Tcp(TcpListener),
     /// A unix socket, and its file.
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, SocketFile),
 }
 
 /// Where a listener really listens.
@@ -55,12 +56,9 @@ impl Listener {
         match &listen.at {
             Endpoint::Tcp { host, port } => Ok(Self::Tcp(TcpListener::bind((host.as_str(), *port)).await?)),
             Endpoint::Unix(path) => {
-                replace_dead_socket(path).await?;
-                let listener = UnixListener::bind(path)?;
-                if let Some(mode) = listen.mode {
-                    set_mode(path, mode)?;
-                }
-                Ok(Self::Unix(listener, path.clone()))
+                refuse_live_socket(path).await?;
+                let (listener, file) = SocketFile::bind(path, listen.mode)?;
+                Ok(Self::Unix(listener, file))
             }
         }
     }
@@ -69,7 +67,7 @@ impl Listener {
     pub fn bound(&self) -> io::Result<Bound> {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(Bound::Tcp),
-            Self::Unix(_, path) => Ok(Bound::Unix(path.clone())),
+            Self::Unix(_, file) => Ok(Bound::Unix(file.path.clone())),
         }
     }
 
@@ -88,34 +86,6 @@ impl Listener {
             }
         }
     }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
-async fn replace_dead_socket(path: &Path) -> io::Result<()> {
-    if !is_socket(path) {
-        return Ok(());
-    }
-    match UnixStream::connect(path).await {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
-        _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "another program answers on this socket")),
-    }
-}
-
-fn is_socket(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt as _;
-    std::fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket())
-}
-
-fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
 /// How connections are to be served.
@@ -149,8 +119,14 @@ impl Manner {
     }
 }
 
-/// How long to wait when the system has no descriptor left, instead of spinning.
-const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
+/// How long to wait when the system is short of descriptors or memory, instead of spinning.
+const SHORT_OF_RESOURCES: Duration = Duration::from_millis(50);
+
+/// Whether the next connection may well be accepted.
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
 
 /// Accepts until told to stop, and then waits for what is in flight.
 pub async fn serve<H, F>(listener: Listener, manner: Manner, handler: H, mut stop: watch::Receiver<bool>)
@@ -165,7 +141,9 @@ where
                 Ok((stream, peer)) => spawn(stream, peer, &manner, handler.clone(), &graceful),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept");
-                    tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+                    if !is_about_one_connection(&error) {
+                        tokio::time::sleep(SHORT_OF_RESOURCES).await;
+                    }
                 }
             },
             () = told(&mut stop) => break,
@@ -191,7 +169,7 @@ where
     };
     let arrivals = Arrivals::default();
     let builder = manner.builder(arrivals.clone());
-    let io = Counted::new(TokioIo::new(stream), arrivals);
+    let io = Watched::new(TokioIo::new(stream), arrivals, manner.timeouts.stall);
     let handler = Arc::new(handler);
     let service = service_fn(move |request| {
         let handler = Arc::clone(&handler);

@@ -6,3 +6,4 @@ pub mod page;
 pub mod patience;
 pub mod reply;
 pub mod service;
+pub mod socket;

@@ -3,6 +3,9 @@
 //! hyper has one timeout for the head of a request, which runs while a kept-alive connection is idle
 //! as well. Idle connections deserve more patience than half-sent heads, so hyper is given the long
 //! wait and this timer, which shortens it as soon as a byte has arrived.
+//!
+//! hyper has none for a visitor who takes no answer: it stops asking for more of it, and waits. So
+//! the connection itself ends a write that makes no progress.
 
 use hyper::rt::{Read, ReadBufCursor, Sleep, Timer, Write};
 use std::future::Future;
@@ -10,7 +13,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 /// Counts the reads that brought something.
@@ -23,20 +26,35 @@ impl Arrivals {
     }
 }
 
-/// A connection that counts its arrivals.
-pub struct Counted<I> {
+/// A connection that counts its arrivals, and does not wait for ever to be rid of its bytes.
+pub struct Watched<I> {
     inner: I,
     arrivals: Arrivals,
+    stall: Duration,
+    /// Made at the first wait: most writes never wait.
+    alarm: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
-impl<I> Counted<I> {
-    /// Counts on the connection.
-    pub fn new(inner: I, arrivals: Arrivals) -> Self {
-        Self { inner, arrivals }
+impl<I> Watched<I> {
+    /// Watches the connection.
+    pub fn new(inner: I, arrivals: Arrivals, stall: Duration) -> Self {
+        Self { inner, arrivals, stall, alarm: None }
+    }
+
+    /// What came of a write: an error, where it has waited too long.
+    fn timed<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.alarm = None;
+            return written;
+        }
+        let stall = self.stall;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
+        ready!(alarm.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nobody takes the answer")))
     }
 }
 
-impl<I: Read + Unpin> Read for Counted<I> {
+impl<I: Read + Unpin> Read for Watched<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -50,17 +68,20 @@ impl<I: Read + Unpin> Read for Counted<I> {
     }
 }
 
-impl<I: Write + Unpin> Write for Counted<I> {
+impl<I: Write + Unpin> Write for Watched<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.timed(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.timed(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let shut = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.timed(cx, shut)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -72,7 +93,8 @@ impl<I: Write + Unpin> Write for Counted<I> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.timed(cx, written)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::telemetry::RequestId;
 use crate::token::TenantToken;
 use http::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    HeaderValue, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode};
 use std::time::Duration;
@@ -31,8 +31,6 @@ pub enum Failure {
     VisitorLate,
     /// The visitor's body is malformed.
     VisitorBroken,
-    /// Too many connections.
-    Overloaded,
 }
 
 impl Failure {
@@ -40,7 +38,7 @@ impl Failure {
         match error {
             ForwardError::VisitorLate => Self::VisitorLate,
             ForwardError::VisitorBroken | ForwardError::Target => Self::VisitorBroken,
-            ForwardError::Unreachable(_) => Self::Unreachable,
+            ForwardError::Unreachable(_) | ForwardError::Unasked => Self::Unreachable,
             ForwardError::Late(_) => Self::Late,
         }
     }
@@ -53,7 +51,6 @@ impl Failure {
             Self::Late => "upstream-timeout",
             Self::VisitorLate => "request-timeout",
             Self::VisitorBroken => "bad-request",
-            Self::Overloaded => "overloaded",
         }
     }
 
@@ -64,7 +61,6 @@ impl Failure {
             Self::Late => StatusCode::GATEWAY_TIMEOUT,
             Self::VisitorLate => StatusCode::REQUEST_TIMEOUT,
             Self::VisitorBroken => StatusCode::BAD_REQUEST,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -108,15 +104,9 @@ pub fn refusal(refusal: &Refusal, headers: &HeaderMap, id: &RequestId) -> Respon
 /// The answer where the app has none.
 pub fn failure(failure: Failure, headers: &HeaderMap, id: &RequestId) -> Response<Body> {
     let mut answer = told(failure.status(), failure.as_str(), headers, id);
-    match failure {
-        Failure::Overloaded => {
-            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        // What is left of a broken body cannot be told from a next request.
-        Failure::VisitorLate | Failure::VisitorBroken => {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        Failure::NoApp | Failure::Unreachable | Failure::Late => {}
+    // What is left of a broken body cannot be told from a next request.
+    if matches!(failure, Failure::VisitorLate | Failure::VisitorBroken) {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer
 }
@@ -176,8 +166,10 @@ fn problem(status: StatusCode, code: &str, id: &RequestId) -> String {
 }
 
 /// What a connection over the limit is told, without being read.
-const TURNED_AWAY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    Retry-After: 1\r\nCache-Control: no-store\r\nConnection: close\r\n\
+    Content-Type: application/problem+json\r\nContent-Length: 104\r\n\r\n\
+    {\"type\":\"urn:pandium-sidecar:overloaded\",\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"overloaded\"}";
 
 /// Answers a connection over the limit, and ends it.
 pub async fn turn_away(mut stream: Stream) {

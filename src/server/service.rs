@@ -7,7 +7,7 @@ use crate::protected::Protected;
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
 use crate::proxy::forward::forward;
-use crate::proxy::headers::{Seen, X_REQUEST_ID};
+use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly};
 use crate::refusal::{Code, Refusal};
 use crate::session;
 use crate::telemetry::RequestId;
@@ -16,8 +16,7 @@ use crate::trust::{Peer, TrustedPeer};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
-use uuid::Uuid;
+use std::time::Instant;
 
 /// Everything that requests are answered from.
 pub struct Service {
@@ -39,11 +38,6 @@ impl Service {
         let client = config.upstream.as_ref().map(|upstream| Client::new(upstream, &config.timeouts));
         let protected = Arc::new(config.policy.protected.clone());
         Self { config, protected, client }
-    }
-
-    /// The configuration it answers from.
-    pub fn config(&self) -> &Config {
-        &self.config
     }
 
     /// Answers one request.
@@ -68,6 +62,14 @@ impl Service {
     }
 
     async fn route(&self, peer: Peer, request: Request<Incoming>, id: &RequestId) -> Answered {
+        if !is_framed_plainly(request.headers()) {
+            let failure = Failure::VisitorBroken;
+            tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's transfer coding");
+            return Answered {
+                response: reply::failure(failure, request.headers(), id),
+                code: failure.as_str(),
+            };
+        }
         let head = Head {
             method: request.method(),
             uri: request.uri(),
@@ -101,7 +103,7 @@ impl Service {
             session: &session,
             query: request.uri().query(),
             request_id: id.as_str(),
-            moment: Moment { now: now(), jti: Uuid::new_v4() },
+            moment: Moment::fresh(),
         };
         let token = decide::mint(policy, minting)?;
         self.audit(minting);
@@ -174,8 +176,4 @@ fn refuse(peer: Peer, refusal: &Refusal, request: &Request<Incoming>, id: &Reque
 fn request_id<B>(request: &Request<B>, trusted: Option<TrustedPeer>) -> RequestId {
     let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
     given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh)
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -38,7 +38,14 @@ fn read<'a>(field: &'a Field, headers: &'a HeaderMap) -> Result<Option<Value<'a>
 fn cookie<'a>(field: &Field, name: &str, headers: &'a HeaderMap) -> Result<Option<Cow<'a, str>>, Refusal> {
     let mut found = None;
     for header in headers.get_all(COOKIE) {
-        let Ok(text) = std::str::from_utf8(header.as_bytes()) else { continue };
+        let Ok(text) = std::str::from_utf8(header.as_bytes()) else {
+            let detail = "the Cookie header is not UTF-8, so nobody can say which cookies are in it";
+            return Err(Refusal::new(Code::InvalidValue, detail).about(
+                &field.name,
+                field.source.to_string(),
+                field.place,
+            ));
+        };
         for cookie in Cookie::split_parse(text).flatten().filter(|cookie| cookie.name() == name) {
             let value = cookie.value_raw().unwrap_or_default();
             if found.replace(Cow::Borrowed(value)).is_some() {

@@ -4,6 +4,7 @@ use super::{CONFIG, Verify, run as run_demo};
 use crate::app::{self, Running};
 use crate::cli::FAILED;
 use crate::cli::load::environment;
+use crate::cli::out::{complain, say};
 use crate::config::{self, Options};
 use crate::server::listener::Bound;
 use crate::token;
@@ -23,7 +24,7 @@ pub(in crate::cli) struct DemoArgs {
 
 pub(in crate::cli) fn run(args: &DemoArgs) -> Result<(), u8> {
     if args.print_config {
-        print!("{CONFIG}");
+        say(CONFIG);
         return Ok(());
     }
     let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(&error))?;
@@ -31,7 +32,7 @@ pub(in crate::cli) fn run(args: &DemoArgs) -> Result<(), u8> {
 }
 
 fn failed(error: &dyn std::error::Error) -> u8 {
-    eprintln!("{error}");
+    complain(&format!("{error}\n"));
     FAILED
 }
 
