@@ -4,7 +4,7 @@ use http::HeaderValue;
 use std::fmt;
 use std::io::IsTerminal;
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -14,10 +14,14 @@ use uuid::Uuid;
 /// them, so theirs are never written, whatever the level.
 const OURS: &str = "pandium_sidecar";
 
+/// The most lines that wait for a slow reader. Their places are allocated at the start.
+const WAITING_LINES: usize = 8192;
+
 /// Starts logging to standard output. Lines are written by a thread of their own: a reader that
 /// blocks costs lines and no request. The guard writes what is left when it is dropped.
 pub fn init(level: LevelFilter, json: Option<bool>) -> WorkerGuard {
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stdout());
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).finish(std::io::stdout());
     let json = json.unwrap_or_else(|| !std::io::stdout().is_terminal());
     let filter = Targets::new().with_target(OURS, level);
     tracing_subscriber::registry().with(layer(writer, json).with_filter(filter)).init();
