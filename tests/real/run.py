@@ -17,12 +17,15 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from fixtures import django, nginx, wikis  # noqa: E402
+from fixtures import decision, django, nginx, wikis  # noqa: E402
 from kit.stage import Stage, Tally, Trouble  # noqa: E402
 
 FIXTURES = {
     "nginx-headers": nginx.headers,
     "nginx-complete": nginx.complete,
+    "nginx-decision": decision.nginx,
+    "caddy-decision": decision.caddy,
+    "envoy-decision": decision.envoy,
     "django-probe": django.probe,
     "django-handoff": django.handoff,
     "dokuwiki-probe": wikis.dokuwiki,
