@@ -17,12 +17,13 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from fixtures import decision, django, nginx, wikis  # noqa: E402
+from fixtures import accounts, decision, django, nginx, wikis  # noqa: E402
 from kit.stage import Stage, Tally, Trouble  # noqa: E402
 
 FIXTURES = {
     "nginx-headers": nginx.headers,
     "nginx-complete": nginx.complete,
+    "nginx-accounts": accounts.nginx,
     "nginx-decision": decision.nginx,
     "caddy-decision": decision.caddy,
     "envoy-decision": decision.envoy,
