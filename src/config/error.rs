@@ -75,7 +75,19 @@ fn holds_secret(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
     let value =
         line.split_once("secret").and_then(|(_, rest)| rest.split_once(':')).map(|(_, value)| value.trim());
-    value.is_some_and(|value| !value.is_empty() && !value.starts_with(['{', '#']))
+    value.is_some_and(|value| !value.is_empty() && !value.starts_with('#') && !is_reference(value))
+}
+
+/// Whether this is `{ file: path }` or `{ env: NAME }`, and nothing that may be the secret itself.
+fn is_reference(value: &str) -> bool {
+    let inside = value.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(inside, _)| inside);
+    let refers = |pair: &str| {
+        pair.split_once(':').is_some_and(|(key, value)| match key.trim() {
+            "env" => value.trim().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'),
+            key => matches!(key, "file" | "encoding" | "required"),
+        })
+    };
+    inside.is_some_and(|inside| inside.split(',').all(refers))
 }
 
 fn excerpt(line: &str, place: Place) -> String {

@@ -68,6 +68,9 @@ pub(super) struct Fetched {
     pub(super) source: String,
 }
 
+/// The keys of `secret`.
+const KEYS: [&str; 4] = ["file", "env", "encoding", "required"];
+
 /// Where a secret is kept, and how that is called.
 struct Place {
     at: At,
@@ -85,7 +88,7 @@ enum At {
 /// repeated that could be one.
 pub(super) fn read(shown: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fetched> {
     let reader = shown.clone().hiding();
-    if !reader.is_map() {
+    if !reader.is_map() || reader.has_bare_word(&KEYS) {
         reader.error(
             "a secret does not belong in this file; write `secret: { file: /path/of/it }` or `secret: { env: NAME }`",
         );

@@ -36,10 +36,21 @@ fn a_long_line_is_cut_around_the_caret() {
 
 #[test]
 fn a_line_that_may_hold_a_secret_is_not_shown() {
-    for line in ["secret: hunter2", "  Secret: *hunter2", "shared-secret : hunter2", "{ secret: hunter2 }"] {
+    for line in [
+        "secret: hunter2",
+        "  Secret: *hunter2",
+        "shared-secret : hunter2",
+        "{ secret: hunter2 }",
+        "secret: { value: hunter2 }",
+        "secret: { hunter2 }",
+        "secret: { env: hunter2! }",
+        "secret: { file: x, hunter2",
+    ] {
         assert!(!render(line, 1, 2).contains("hunter2"), "{line}");
     }
-    for line in ["secret:", "secret: { fiel: /run/x }", "secret: # below"] {
+    for line in
+        ["secret:", "secret: { file: /run/x, encoding: hx }", "secret: { env: A_1 }", "secret: # below"]
+    {
         assert!(render(line, 1, 2).contains(line), "{line}");
     }
     let hidden = Problem { hide_line: true, ..Problem::error(Place::new(1, 1), "", "wrong") };
