@@ -1,167 +1,37 @@
 //! A sidecar over real sockets on loopback, an app that records what it sees, and a client that sends
 //! bytes as they are, from any loopback address.
 #![allow(dead_code, reason = "each test file uses its own part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
-use pandium_sidecar::app::{self, Running};
+use pandium_sidecar::app as program;
 use pandium_sidecar::config;
 use pandium_sidecar::server::listener::Bound;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
+
+pub mod app;
+pub mod child;
+pub mod message;
+
+pub use app::App;
+pub use message::{Message, Reader};
 
 /// Whoever the fixture believes.
 pub const TRUSTED: &str = "127.0.0.2";
 /// Anybody else.
 pub const STRANGER: &str = "127.0.0.3";
 
-/// An app that records the head and the body of every request, and answers 200.
-pub struct App {
-    pub address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Seen {
-    pub head: String,
-    pub body: Vec<u8>,
-}
-
-impl Seen {
-    pub fn request_line(&self) -> &str {
-        self.head.lines().next().unwrap()
-    }
-
-    /// The values of a header, by its name in any case.
-    pub fn values(&self, name: &str) -> Vec<&str> {
-        values(&self.head, name)
-    }
-}
-
-fn values<'h>(head: &'h str, name: &str) -> Vec<&'h str> {
-    head.lines()
-        .filter_map(|line| line.split_once(':'))
-        .filter(|(own, _)| own.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.trim())
-        .collect()
-}
-
-impl App {
-    pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let seen = Arc::default();
-        let record = Arc::clone(&seen);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer_all(stream, Arc::clone(&record)));
-            }
-        });
-        Self { address, seen }
-    }
-
-    /// What it has seen so far.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    /// What it saw last.
-    pub fn last(&self) -> Seen {
-        self.seen().pop().expect("the app saw no request")
-    }
-}
-
-async fn answer_all(mut stream: TcpStream, record: Arc<Mutex<Vec<Seen>>>) {
-    let mut buffer = Vec::new();
-    while let Some(message) = read_message(&mut stream, &mut buffer, false).await {
-        record.lock().unwrap().push(Seen { head: message.head, body: message.body });
-        let answer = "HTTP/1.1 200 OK\r\nX-App: here\r\nContent-Length: 2\r\n\r\nok";
-        if stream.write_all(answer.as_bytes()).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// An HTTP/1.1 message, read as a plain reader would.
-#[derive(Clone, Debug)]
-pub struct Message {
-    pub head: String,
-    pub body: Vec<u8>,
-}
-
-impl Message {
-    pub fn status(&self) -> u16 {
-        self.head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
-    }
-
-    pub fn values(&self, name: &str) -> Vec<&str> {
-        values(&self.head, name)
-    }
-
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The refusal's code, where the answer is a problem.
-    pub fn code(&self) -> String {
-        let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        problem["code"].as_str().unwrap_or_default().to_owned()
-    }
-
-    /// Whether anything in it looks like a token.
-    pub fn has_token(&self) -> bool {
-        self.head.contains("eyJ") || self.text().contains("eyJ")
-    }
-}
-
-/// Reads a message; `to_end` where a body without a length ends with the connection.
-async fn read_message(stream: &mut TcpStream, buffer: &mut Vec<u8>, to_end: bool) -> Option<Message> {
-    let end = loop {
-        if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-            break at + 4;
-        }
-        if !more(stream, buffer).await {
-            return None;
-        }
-    };
-    let head = String::from_utf8_lossy(&buffer.drain(..end).collect::<Vec<_>>()).into_owned();
-    let length = values(&head, "content-length").first().and_then(|length| length.parse::<usize>().ok());
-    let body = if values(&head, "transfer-encoding").iter().any(|coding| coding.contains("chunked")) {
-        read_chunks(stream, buffer).await
-    } else if let Some(length) = length {
-        while buffer.len() < length && more(stream, buffer).await {}
-        buffer.drain(..length.min(buffer.len())).collect()
-    } else {
-        while to_end && more(stream, buffer).await {}
-        if to_end { std::mem::take(buffer) } else { Vec::new() }
-    };
-    Some(Message { head, body })
-}
-
-/// The chunks as they stand, trailers included.
-async fn read_chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Vec<u8> {
-    loop {
-        let last = buffer.windows(3).position(|three| three == b"0\r\n").filter(|at| *at == 0 || buffer[at - 1] == b'\n');
-        if last.is_some() && buffer.ends_with(b"\r\n\r\n") {
-            return std::mem::take(buffer);
-        }
-        if !more(stream, buffer).await {
-            return std::mem::take(buffer);
-        }
-    }
-}
-
-async fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
-    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_buf(buffer)).await;
-    matches!(read, Ok(Ok(n)) if n > 0)
-}
-
 /// The fixture of the immunity tests: one trusted peer, three fields, two integrations.
 pub fn fixture(app: SocketAddr) -> String {
     format!(
-        r#"
+        r"
 version: 1
 listen: 127.0.0.1:0
 admin: off
@@ -189,43 +59,72 @@ integrations:
   gwt2hs: {{ id: 1121, connector_name: gwt }}
   acme-crm: {{ id: 1122, connector_name: crm }}
 log: {{ access: true, level: trace }}
-"#
+"
     )
 }
 
 /// The fixture's key.
 pub const SECRET: &str = "canary-key-0123456789abcdef0123456789abcdef";
 
+/// Reads a configuration that knows the fixture's key.
+pub fn load(text: &str) -> Result<config::Loaded, config::Invalid> {
+    let env = |name: &str| (name == "FIXTURE_SECRET").then(|| SECRET.to_owned());
+    config::load_text("test.yaml", text, &config::Options { env: &env, without_secrets: false })
+}
+
+/// A fixture with some of its text replaced.
+pub fn changed(text: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "the fixture has no `{from}`");
+        text.replace(from, to)
+    })
+}
+
+/// An app, and a sidecar of the fixture in front of it.
+pub async fn pair() -> (App, Sidecar) {
+    pair_with(&[]).await
+}
+
+/// The same with some of the fixture's text replaced.
+pub async fn pair_with(changes: &[(&str, &str)]) -> (App, Sidecar) {
+    let app = App::start().await;
+    let sidecar = Sidecar::start(&changed(&fixture(app.address), changes)).await;
+    (app, sidecar)
+}
+
 /// A sidecar, serving.
 pub struct Sidecar {
     pub address: SocketAddr,
-    running: Running,
+    running: program::Running,
 }
 
 impl Sidecar {
     pub async fn start(text: &str) -> Self {
-        let env = |name: &str| (name == "FIXTURE_SECRET").then(|| SECRET.to_owned());
-        let loaded = config::load_text("test.yaml", text, &config::Options { env: &env, without_secrets: false });
-        let loaded = loaded.unwrap_or_else(|invalid| panic!("{invalid}"));
-        let running = app::start(loaded.config).await.unwrap();
+        let running = Self::start_anywhere(text).await;
         let Bound::Tcp(address) = running.bound[0] else { panic!("not on TCP") };
         Self { address, running }
     }
 
-    pub async fn stop(self) {
-        self.running.end().await;
+    /// A program that need not listen on TCP.
+    pub async fn start_anywhere(text: &str) -> program::Running {
+        let loaded = load(text).unwrap_or_else(|invalid| panic!("{invalid}"));
+        program::start(loaded.config).await.unwrap()
+    }
+
+    /// Where the operator is.
+    pub fn admin(&self) -> SocketAddr {
+        let Some(Bound::Tcp(address)) = &self.running.admin else { panic!("no admin listener on TCP") };
+        *address
+    }
+
+    /// A connection from a peer, kept as long as it can be.
+    pub fn visitor(&self, from: &str) -> Visitor {
+        Visitor { from: from.to_owned(), to: self.address, kept: None }
     }
 
     /// Sends bytes from a peer, and reads one answer.
     pub async fn send(&self, from: &str, bytes: impl AsRef<[u8]>) -> Message {
-        self.try_send(from, bytes).await.expect("no answer")
-    }
-
-    /// The same; none where the connection ends without one.
-    pub async fn try_send(&self, from: &str, bytes: impl AsRef<[u8]>) -> Option<Message> {
-        let mut stream = connect(from, self.address).await;
-        stream.write_all(bytes.as_ref()).await.ok()?;
-        read_message(&mut stream, &mut Vec::new(), true).await
+        self.visitor(from).send(bytes).await
     }
 
     /// `GET path` with these header lines, from a peer.
@@ -235,22 +134,91 @@ impl Sidecar {
 
     /// The install request, with these header lines.
     pub async fn install(&self, from: &str, lines: &[&str]) -> Message {
-        self.get(from, "/pandium/install/gwt2hs", lines).await
+        self.get(from, INSTALL, lines).await
     }
+}
+
+/// The way to Pandium.
+pub const INSTALL: &str = "/pandium/install/gwt2hs";
+
+/// A client that sends one request after the other.
+pub struct Visitor {
+    from: String,
+    to: SocketAddr,
+    kept: Option<Reader<TcpStream>>,
+}
+
+impl Visitor {
+    /// Sends bytes, and reads one answer.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> Message {
+        self.try_send(bytes).await.expect("no answer")
+    }
+
+    /// The same; none where the connection ends without one.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> Option<Message> {
+        let bytes = bytes.as_ref();
+        let mut reader = match self.kept.take() {
+            Some(reader) => reader,
+            None => Reader::new(connect(&self.from, self.to).await),
+        };
+        reader.stream().write_all(bytes).await.ok()?;
+        let bare = bytes.starts_with(b"HEAD ");
+        let answer = if bare { reader.bare_answer().await? } else { reader.answer().await? };
+        let close = answer.values("connection").iter().any(|option| option.eq_ignore_ascii_case("close"));
+        self.kept = (!close).then_some(reader);
+        Some(answer)
+    }
+
+    /// Whether the next request can go over the same connection, by the last answer's word.
+    pub fn is_connected(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Whether the other end closes the connection, with nothing more to say.
+    pub async fn hung_up(&mut self) -> bool {
+        match &mut self.kept {
+            Some(reader) => reader.ends().await,
+            None => true,
+        }
+    }
+
+    /// `GET path` with these header lines.
+    pub async fn get(&mut self, path: &str, lines: &[&str]) -> Message {
+        self.send(request("GET", path, lines)).await
+    }
+
+    /// The install request, with these header lines.
+    pub async fn install(&mut self, lines: &[&str]) -> Message {
+        self.get(INSTALL, lines).await
+    }
+}
+
+/// A refusal with this code, and without a token.
+#[track_caller]
+pub fn assert_refused(answer: &Message, status: u16, code: &str, case: &str) {
+    assert_eq!((answer.status(), answer.code().as_str()), (status, code), "{case}\n{}", answer.head);
+    assert!(!answer.resembles_token(), "{case}");
+    assert!(answer.values("location").is_empty(), "{case}");
+}
+
+/// A redirect of ours, with exactly one token.
+#[track_caller]
+pub fn assert_minted(answer: &Message, case: &str) {
+    assert_eq!(answer.status(), 302, "{case}\n{}", answer.text());
+    assert_eq!(answer.tokens(), 1, "{case}");
+    let location = answer.values("location");
+    assert_eq!(location.len(), 1, "{case}");
+    assert!(location[0].starts_with("https://imp.sandbox.pandium.com/acme/tenants/create/"), "{case}");
 }
 
 /// The bytes of a request without a body.
 pub fn request(method: &str, path: &str, lines: &[&str]) -> Vec<u8> {
-    let mut bytes = format!("{method} {path} HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n").into_bytes();
-    if lines.iter().any(|line| line.to_ascii_lowercase().starts_with("connection:")) {
-        bytes = format!("{method} {path} HTTP/1.1\r\nHost: app.test\r\n").into_bytes();
-    }
-    for line in lines {
-        bytes.extend_from_slice(line.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes
+    format!("{method} {path} HTTP/1.1\r\nHost: app.test\r\n{}\r\n", joined(lines)).into_bytes()
+}
+
+/// Header lines as they stand on the wire.
+pub fn joined(lines: &[&str]) -> String {
+    lines.iter().flat_map(|line| [*line, "\r\n"]).collect()
 }
 
 /// A connection from a loopback address of one's choice.
@@ -262,6 +230,7 @@ pub async fn connect(from: &str, to: SocketAddr) -> TcpStream {
 
 /// The claims of the token in an answer's `Location`, verified with the fixture's key.
 pub fn claims(answer: &Message) -> serde_json::Value {
+    assert_eq!(answer.status(), 302, "{}", answer.head);
     let location = answer.values("location");
     let token = location[0].split("tenant=").nth(1).unwrap().split('&').next().unwrap();
     let secret = pandium_sidecar::redact::Secret::new(SECRET.as_bytes().to_vec());

@@ -1,0 +1,97 @@
+//! An app that records every request, and answers as it is told.
+
+use super::message::{Message, Reader};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixListener};
+
+/// What an app says to a request; nothing where it stays silent.
+pub type Answer = fn(&Message) -> Option<Vec<u8>>;
+
+/// An app on a socket of its own.
+pub struct App {
+    pub address: SocketAddr,
+    record: Arc<Record>,
+}
+
+#[derive(Default)]
+struct Record {
+    seen: Mutex<Vec<Message>>,
+    connections: Mutex<usize>,
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "it is one `Answer` of many")]
+fn ok(_: &Message) -> Option<Vec<u8>> {
+    Some(b"HTTP/1.1 200 OK\r\nX-App: here\r\nContent-Length: 2\r\n\r\nok".to_vec())
+}
+
+impl App {
+    /// One that answers 200 to everything.
+    pub async fn start() -> Self {
+        Self::answering(ok).await
+    }
+
+    /// One that answers in this way.
+    pub async fn answering(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let record = Arc::<Record>::default();
+        let kept = Arc::clone(&record);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer_all(stream, Arc::clone(&kept), answer));
+            }
+        });
+        Self { address, record }
+    }
+
+    /// One on a unix socket; its `address` is of no use.
+    pub fn on_unix(path: &std::path::Path) -> Self {
+        let listener = UnixListener::bind(path).unwrap();
+        let record = Arc::<Record>::default();
+        let kept = Arc::clone(&record);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer_all(stream, Arc::clone(&kept), ok));
+            }
+        });
+        Self { address: SocketAddr::from(([0, 0, 0, 0], 0)), record }
+    }
+
+    /// What it has seen so far.
+    pub fn seen(&self) -> Vec<Message> {
+        self.record.seen.lock().unwrap().clone()
+    }
+
+    /// How many requests it has seen.
+    pub fn count(&self) -> usize {
+        self.record.seen.lock().unwrap().len()
+    }
+
+    /// How many connections it has had.
+    pub fn connections(&self) -> usize {
+        *self.record.connections.lock().unwrap()
+    }
+
+    /// What it saw last.
+    pub fn last(&self) -> Message {
+        self.record.seen.lock().unwrap().last().cloned().expect("the app saw no request")
+    }
+}
+
+async fn answer_all<S>(stream: S, record: Arc<Record>, answer: Answer)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    *record.connections.lock().unwrap() += 1;
+    let mut reader = Reader::new(stream);
+    while let Some(message) = reader.request().await {
+        let said = answer(&message);
+        record.seen.lock().unwrap().push(message);
+        let Some(said) = said else { std::future::pending().await };
+        if reader.stream().write_all(&said).await.is_err() {
+            return;
+        }
+    }
+}
