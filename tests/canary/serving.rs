@@ -104,7 +104,7 @@ fn config(app: SocketAddr) -> String {
         &[
             ("claims:\n", &format!("{more}claims:\n")),
             ("    xti:\n", claims),
-            ("log:", "timeouts: { response: 300ms, body: 100ms }\nlimits: { url_bytes: 4000 }\nlog:"),
+            ("log:", "timeouts: { response: 1s, body: 100ms }\nlimits: { url_bytes: 4000 }\nlog:"),
         ],
     );
     // What the app names its cookie is in the file, and may be shown.

@@ -136,5 +136,6 @@ async fn a_body_keeps_its_length_though_nominated() {
             format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: {option}\r\nContent-Length: 5\r\n\r\nhello");
         assert_eq!(sidecar.send(STRANGER, post).await.status(), 200, "{option}");
         assert_eq!(app.last().body, b"hello", "{option}");
+        assert_eq!(app.last().values("content-length"), ["5"], "{option}");
     }
 }
