@@ -10,7 +10,12 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A header of the request.
-    Header(HeaderName),
+    Header {
+        /// Its name, in lower case as `http` has it.
+        name: HeaderName,
+        /// Its spelling in the file, for people and for the lines that `check --edge` writes.
+        written: String,
+    },
     /// A cookie: the visitor's own word, whoever the peer is.
     Cookie(String),
 }
@@ -18,7 +23,7 @@ pub enum Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Header(name) => write!(f, "header {name}"),
+            Self::Header { name, .. } => write!(f, "header {name}"),
             Self::Cookie(name) => write!(f, "cookie {name}"),
         }
     }

@@ -95,7 +95,9 @@ pub enum TooWide {
     #[error("{0} is wider than /{1}: that trusts strangers; name the addresses of the proxy in front")]
     Net(IpNet, u8),
     /// Networks that together are everything.
-    #[error("these networks together cover every address: that trusts everybody")]
+    #[error(
+        "these networks together cover every address: that trusts everybody; name the addresses of the proxy in front"
+    )]
     Everything,
 }
 

@@ -64,6 +64,7 @@ impl Compiler<'_, '_> {
             Tree::Number(text) => self.number(text, &path, place),
             Tree::Bool(b) => Content::constant(&Value::Bool(*b)),
             Tree::Null => self.error(place, &path, "null is no claim: write \"\" or drop the key"),
+            Tree::Broken => Content::Broken,
             Tree::List(items) => {
                 let items = items.iter().enumerate();
                 Content::List(items.map(|(at, item)| self.node(item, format!("{path}[{at}]"))).collect())
@@ -102,7 +103,8 @@ impl Compiler<'_, '_> {
         }
         let pieces = match self.pieces(text, place, used) {
             Ok(pieces) => pieces,
-            Err(message) => return self.error(place, path, message),
+            Err(None) => return Content::Broken,
+            Err(Some(message)) => return self.error(place, path, message),
         };
         if path == "sub" {
             rules::subject(self, &pieces, place);
@@ -120,8 +122,9 @@ impl Compiler<'_, '_> {
         }
     }
 
-    /// Parses, looks up, and replaces the environment's variables by their text.
-    fn pieces(&self, text: &str, place: Place, used: &mut Vec<Used>) -> Result<Vec<Piece>, String> {
+    /// Parses, looks up, and replaces the environment's variables by their text. An error without
+    /// words was reported where the session's field is declared.
+    fn pieces(&self, text: &str, place: Place, used: &mut Vec<Used>) -> Result<Vec<Piece>, Option<String>> {
         let parts = parts(text).map_err(|flaw| format!("`{}`: {}", flaw.written, flaw.message))?;
         let alone = parts.len() == 1;
         let piece = |part: &Part<'_>| match part {
@@ -129,15 +132,26 @@ impl Compiler<'_, '_> {
             Part::Env { written, name, fallback } => {
                 used.push(Used::Env((*name).into()));
                 let value = self.env(written, name, *fallback)?;
-                control(&value).map_or(Ok(Piece::literal(&value)), |flaw| Err(format!("`{written}`: {flaw}")))
+                match control(&value) {
+                    Some(flaw) => Err(Some(format!("`{written}`: {flaw}"))),
+                    None => Ok(Piece::literal(&value)),
+                }
             }
             Part::Expression(raw) => {
+                if self.is_broken(raw.source) {
+                    return Err(None);
+                }
                 let expression = self.expression(raw, place.line, alone)?;
                 used.push(expression.used.clone());
                 Ok(Piece::Expression(expression))
             }
         };
         parts.iter().map(piece).collect()
+    }
+
+    fn is_broken(&self, source: &str) -> bool {
+        let name = source.strip_prefix("session.");
+        name.is_some_and(|name| self.scope.fields.iter().any(|field| field.broken && field.name == name))
     }
 
     fn env(&self, written: &str, name: &str, fallback: Option<&str>) -> Result<String, String> {

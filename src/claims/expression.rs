@@ -184,7 +184,7 @@ fn constant(tree: &Tree) -> Option<Value<'static>> {
             Some(Value::List(list.iter().filter_map(|item| items(&item.tree)).collect()))
         }
         Tree::Number(_) | Tree::List(_) | Tree::Map(_) => json(tree).map(Value::Json),
-        Tree::Null => None,
+        Tree::Null | Tree::Broken => None,
     }
 }
 
@@ -193,7 +193,7 @@ fn json(tree: &Tree) -> Option<serde_json::Value> {
         Tree::Text(text) => text.clone().into(),
         Tree::Number(text) => serde_json::Value::Number(text.parse().ok()?),
         Tree::Bool(b) => (*b).into(),
-        Tree::Null => return None,
+        Tree::Null | Tree::Broken => return None,
         Tree::List(items) => items.iter().map(|item| json(&item.tree)).collect::<Option<Vec<_>>>()?.into(),
         Tree::Map(entries) => {
             let entries = entries.iter().map(|(key, _, value)| Some((key.clone(), json(&value.tree)?)));

@@ -37,6 +37,8 @@ pub struct KnownField<'s> {
     pub required: bool,
     /// Where it was declared.
     pub place: Place,
+    /// Whether its declaration was reported: nothing is said about what uses it.
+    pub broken: bool,
 }
 
 /// What `${integration.NAME}` stands for.

@@ -119,7 +119,8 @@ pub(super) fn subject(compiler: &mut Compiler<'_, '_>, pieces: &[Piece], place: 
         _ => false,
     };
     let mut errors: Vec<String> = Vec::new();
-    if !expressions().any(|expression| matches!(expression.used, Used::Field { .. })) {
+    let is_of_request = |used: &Used| matches!(used, Used::Field { .. } | Used::RequestId);
+    if !expressions().any(|expression| is_of_request(&expression.used)) {
         errors.push("all tenants would share this `sub`: make it of a required session field".to_owned());
     }
     for expression in expressions() {
@@ -135,14 +136,21 @@ pub(super) fn subject(compiler: &mut Compiler<'_, '_>, pieces: &[Piece], place: 
 fn foreign(expression: &Expression, required: bool) -> Vec<String> {
     let stand_ins = expression.filters().iter().filter_map(Filter::stands_in);
     let mut errors: Vec<String> = stand_ins
-        .map(|what| format!("{what} in `sub`: tenants without a value of their own share it"))
+        .map(|what| {
+            format!(
+                "{what} in `sub`: tenants without a value of their own share it; use a required field alone"
+            )
+        })
         .collect();
     match &expression.used {
+        // Who writes `default` knows that the field may be absent.
+        Used::Field { .. } if !errors.is_empty() => {}
         Used::Field { name, .. } if !required => errors.push(format!(
-            "`sub` uses `session.{name}`, which is not required: tenants without one would share their `sub`"
+            "`sub` uses `session.{name}`, which is not required: tenants without one would share their `sub`; \
+             use a required field"
         )),
         Used::RequestId => {
-            errors.push("`request.id` in `sub`: every request would be a new tenant".to_owned());
+            errors.push("`request.id` in `sub`: every request would be a new tenant; use a required session field".to_owned());
         }
         _ => {}
     }

@@ -22,6 +22,8 @@ pub enum Tree {
     Bool(bool),
     /// `null`: an error in a template, "delete this key" in an override.
     Null,
+    /// Reported already.
+    Broken,
     /// A list.
     List(Vec<Written>),
     /// A map: key, the key's place, value, in the order of the file.

@@ -89,7 +89,7 @@ fn described(field: &Field) -> String {
         Presence::Default(_) => "with a default",
     };
     let source = match &field.source {
-        Source::Header(name) => name.to_string(),
+        Source::Header { written, .. } => written.clone(),
         Source::Cookie(name) => format!("cookie {name}"),
     };
     format!("{source} → session.{}, {}, {need}", field.name, field.kind.word())

@@ -99,7 +99,7 @@ pub(super) fn fields(policy: &Policy, headers: &HeaderMap) -> String {
 
 fn field_row(field: &Field, headers: &HeaderMap) -> [String; 3] {
     let state = match &field.source {
-        Source::Header(name) => match headers.get(name).map(|value| field.read(value.as_bytes())) {
+        Source::Header { name, .. } => match headers.get(name).map(|value| field.read(value.as_bytes())) {
             None => "absent".to_owned(),
             Some(Ok(None)) => "there, and means none".to_owned(),
             Some(Ok(Some(value))) => format!("present: {value:?}"),

@@ -62,7 +62,7 @@ fn lone_field(policy: &Policy, index: usize, field: &Field, root: &Reader<'_>) {
                 &path,
                 "a cookie is the visitor's own word, whoever the peer is: it should not say who they are",
             ),
-        Source::Header(name) if name.as_str().contains('_') => root.warn_at(
+        Source::Header { name, .. } if name.as_str().contains('_') => root.warn_at(
             field.place,
             &path,
             "nginx drops headers with `_` in their names, unless it has `underscores_in_headers on`",

@@ -47,7 +47,10 @@ impl Resolver<'_> {
                     *text = new;
                     *style = if from_outside { Style::Resolved } else { *style };
                 }
-                Err(message) => self.problems.error(node.place, path, message),
+                Err(message) => {
+                    self.problems.error(node.place, path, message);
+                    node.kind = Kind::Broken;
+                }
             },
             Kind::List(items) => {
                 for (index, item) in items.iter_mut().enumerate() {

@@ -1,5 +1,6 @@
 //! Problems of a configuration, collected, and shown as a person can use them.
 
+use super::secret;
 use super::source::Source;
 use crate::place::Place;
 use std::cell::{Cell, RefCell};
@@ -23,6 +24,8 @@ pub struct Problem {
     pub place: Place,
     /// The path of the key, such as `session.fields.account_id.type`; may be empty.
     pub path: String,
+    /// What in the text at `place` it is about: once the text is at hand, that is where the caret goes.
+    pub about: Option<String>,
     /// What is wrong. It never holds a secret.
     pub message: String,
     /// What may have been meant.
@@ -37,7 +40,8 @@ impl Problem {
     /// An error.
     pub fn error(place: Place, path: impl Into<String>, message: impl Into<String>) -> Self {
         let (path, message) = (path.into(), message.into());
-        Self { place, path, message, suggestion: None, severity: Severity::Error, hide_line: false }
+        let (suggestion, about) = (None, None);
+        Self { place, path, about, message, suggestion, severity: Severity::Error, hide_line: false }
     }
 
     /// A warning.
@@ -51,9 +55,15 @@ impl Problem {
         Self { suggestion, ..self }
     }
 
+    /// The same, about a part of what stands at its place.
+    #[must_use]
+    pub fn about(self, part: Option<&str>) -> Self {
+        Self { about: part.map(str::to_owned), ..self }
+    }
+
     /// `file:line:column: path: what is wrong`, and the line with a caret.
     pub fn render(&self, source: &Source) -> String {
-        let hidden = self.hide_line || source.line(self.place.line).is_some_and(holds_secret);
+        let hidden = self.hide_line || secret::may_hold(source, self.place.line);
         let line = source.line(self.place.line).filter(|_| !hidden);
         let excerpt = line.map(|line| excerpt(line, self.place)).unwrap_or_default();
         format!("{}\n{excerpt}", self.headline(source.name()))
@@ -68,26 +78,6 @@ impl Problem {
             self.suggestion.as_ref().map(|word| format!("; did you mean `{word}`?")).unwrap_or_default();
         format!("{file}:{place}{kind}{path} {}{hint}", self.message)
     }
-}
-
-/// Whether a line may hold a secret that was written inline, where only a reference belongs.
-fn holds_secret(line: &str) -> bool {
-    let line = line.to_ascii_lowercase();
-    let value =
-        line.split_once("secret").and_then(|(_, rest)| rest.split_once(':')).map(|(_, value)| value.trim());
-    value.is_some_and(|value| !value.is_empty() && !value.starts_with('#') && !is_reference(value))
-}
-
-/// Whether this is `{ file: path }` or `{ env: NAME }`, and nothing that may be the secret itself.
-fn is_reference(value: &str) -> bool {
-    let inside = value.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(inside, _)| inside);
-    let refers = |pair: &str| {
-        pair.split_once(':').is_some_and(|(key, value)| match key.trim() {
-            "env" => value.trim().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'),
-            key => matches!(key, "file" | "encoding" | "required"),
-        })
-    };
-    inside.is_some_and(|inside| inside.split(',').all(refers))
 }
 
 fn excerpt(line: &str, place: Place) -> String {
@@ -137,8 +127,12 @@ impl Problems {
     }
 
     /// All of them, in the order of the file.
-    pub fn into_sorted(self) -> Vec<Problem> {
+    pub fn into_sorted(self, source: &Source) -> Vec<Problem> {
         let mut found = self.found.into_inner();
+        for problem in &mut found {
+            let part = problem.about.take();
+            problem.place = part.and_then(|part| source.find(problem.place, &part)).unwrap_or(problem.place);
+        }
         found.sort_by_key(|problem| (problem.place, problem.severity));
         found.dedup();
         found

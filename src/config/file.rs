@@ -56,7 +56,14 @@ impl Parse<'_> {
             (Err(error), Some(kind)) => self.scalar(kind, place_in(&error.to_string())).map(Some),
             (Err(error), None) => Err(error),
             (Ok(None), _) => Ok(None),
-            (Ok(Some(kind)), _) => self.count().map(|()| Some(Node { place: self.opening(&kind), kind })),
+            (Ok(Some(kind)), _) => {
+                self.count()?;
+                let place = self.opening(&kind);
+                if let Some(tag) = traps::tag_before(self.source.before(self.source.offset(place))) {
+                    return Err(self.stop(Some(self.source.place(tag)), traps::TAG));
+                }
+                Ok(Some(Node { place, kind }))
+            }
         }
     }
 
@@ -83,18 +90,38 @@ impl Parse<'_> {
             Kind::Text { text, .. } => Kind::Text { style: style(written), text },
             other => other,
         };
-        if let Kind::Text { text, style: Style::Plain } = &kind {
-            self.problems_of_plain(text, written);
-        }
+        let kind = match kind {
+            Kind::Text { text, style: Style::Plain } if self.is_cut_off(&text, written) => Kind::Broken,
+            other => other,
+        };
         let absent = kind == Kind::Null && !traps::spells_null(written);
         Ok(Node { place: if absent { Place::default() } else { place }, kind })
     }
 
-    fn problems_of_plain(&self, text: &str, written: &str) {
-        if let Some(cut) = traps::cut_off(text, written) {
-            let place = self.source.place(self.source.text().len() - written.len() + cut);
-            self.problems.error(place, "", traps::CUT_OFF);
+    fn is_cut_off(&self, text: &str, written: &str) -> bool {
+        let Some(cut) = traps::cut_off(text, written) else { return false };
+        let place = self.source.place(self.source.text().len() - written.len() + cut);
+        self.problems.error(place, "", traps::CUT_OFF);
+        true
+    }
+
+    /// An empty collection holds nothing that has a place: it stands behind its key.
+    fn place_empty<E: de::Error>(&self, value: &mut Node, key: Place) -> Result<(), E> {
+        let empty = match &value.kind {
+            Kind::List(items) => items.is_empty(),
+            Kind::Map(entries) => entries.is_empty(),
+            _ => false,
+        };
+        let behind = traps::behind_key(self.source.after(self.source.offset(key)));
+        let Some(written) = behind.map(traps::skip_anchor).filter(|_| empty) else { return Ok(()) };
+        let place = self.source.place(self.source.text().len() - written.len());
+        if written.starts_with('!') {
+            return Err(self.stop(Some(place), traps::TAG));
         }
+        if written.starts_with(['{', '[']) {
+            value.place = place;
+        }
+        Ok(())
     }
 
     /// Where a collection begins: at its bracket, or at what it holds first.
@@ -106,30 +133,34 @@ impl Parse<'_> {
         };
         let Some(place) = first.filter(|place| place.line > 0) else { return Place::default() };
         let before = self.source.before(self.source.offset(place)).trim_end();
-        if before.ends_with(['{', '[']) { self.source.place(before.len() - 1) } else { place }
+        let dash = before.ends_with('-') && matches!(kind, Kind::List(_));
+        if dash || before.ends_with(['{', '[']) { self.source.place(before.len() - 1) } else { place }
     }
 
-    /// The text of a key.
-    fn key<E: de::Error>(&self, key: Node) -> Result<String, E> {
+    /// The text of a key; none for the merge key, whose reading goes on as if it were allowed, so that
+    /// nothing else is said to be missing.
+    fn key<E: de::Error>(&self, key: Node) -> Result<Option<String>, E> {
         let word = match key.kind {
             Kind::Text { text, style } => {
                 if text == "<<" && style == Style::Plain {
                     self.problems.error(key.place, "", traps::MERGE);
+                    return Ok(None);
                 }
-                return Ok(text);
+                return Ok(Some(text));
             }
-            Kind::Int(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => return Ok(digits),
+            Kind::Int(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => return Ok(Some(digits)),
             Kind::List(_) | Kind::Map(_) => {
                 let (place, message) = traps::collection_as_key(self.source, key.place);
                 return Err(self.stop(place, message));
             }
+            Kind::Broken => return Ok(Some(String::new())),
             Kind::Null => return Err(self.stop(Some(key.place).filter(|p| p.line > 0), traps::null_as_key())),
             Kind::Bool(word) => word.to_string(),
             Kind::Int(word) | Kind::Float(word) => word,
         };
         let message = format!("a key is text, and YAML does not read `{word}` as such; write \"{word}\"");
         self.problems.error(key.place, "", message);
-        Ok(word)
+        Ok(Some(word))
     }
 
     fn finish(&self, mut root: Node) -> Option<Node> {
@@ -267,12 +298,23 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Kind, A::Error> {
-        let mut entries = Vec::new();
+        let (mut entries, mut merged) = (Vec::new(), Vec::new());
         while let Some(key) = self.parse.node(|seed| map.next_key_seed(seed))? {
             let place = key.place;
             let key = self.parse.key(key)?;
-            if let Some(value) = self.parse.node(|seed| map.next_value_seed(seed).map(Some))? {
-                entries.push(Entry { key, place, value });
+            let Some(mut value) = self.parse.node(|seed| map.next_value_seed(seed).map(Some))? else {
+                continue;
+            };
+            self.parse.place_empty(&mut value, place)?;
+            match (key, value.kind) {
+                (Some(key), kind) => entries.push(Entry { key, place, value: Node { kind, ..value } }),
+                (None, Kind::Map(others)) => merged.extend(others),
+                (None, _) => {}
+            }
+        }
+        for other in merged {
+            if entries.iter().all(|entry: &Entry| entry.key != other.key) {
+                entries.push(other);
             }
         }
         Ok(Kind::Map(entries))

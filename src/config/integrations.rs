@@ -6,7 +6,6 @@ use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node};
 use super::{basics, error::Problem};
 use crate::claims::{KnownField, Report, Scope, Template, Tree, Variable, Written, merge};
-use crate::fields::{Field, Presence};
 use crate::place::Place;
 use crate::query::{self, TOKEN};
 use crate::slug::is_slug;
@@ -20,30 +19,22 @@ const BUILT_IN: [&str; 4] = ["key", "id", "connector_name", "integration_name"];
 
 /// What integrations are read against.
 pub(super) struct Context<'a> {
-    pub(super) fields: &'a [Field],
-    pub(super) pandium: &'a Pandium,
+    /// None where no field could be read at all.
+    pub(super) fields: Option<&'a [KnownField<'a>]>,
+    /// None where something is wrong with it.
+    pub(super) pandium: Option<&'a Pandium>,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// A tree of claims, as it is written.
-pub(super) fn written(reader: &Reader<'_>) -> Option<Written> {
-    let place = reader.place();
+/// A tree of claims, as it is written; leaves that are none are reported, and broken.
+pub(super) fn written(reader: &Reader<'_>) -> Written {
+    let entry = |(key, value): (&str, Reader<'_>)| (key.to_owned(), value.key_place(), written(&value));
     let tree = match &reader.node().kind {
-        Kind::Map(_) => {
-            let entries: Vec<_> = reader
-                .map()?
-                .entries()
-                .map(|(key, value)| Some((key.to_owned(), value.key_place(), written(&value)?)))
-                .collect();
-            Tree::Map(entries.into_iter().collect::<Option<_>>()?)
-        }
-        Kind::List(_) => {
-            let items: Vec<_> = reader.items().iter().map(written).collect();
-            Tree::List(items.into_iter().collect::<Option<_>>()?)
-        }
-        _ => reader.read(scalar)?,
+        Kind::Map(_) => reader.map().map(|map| Tree::Map(map.entries().map(entry).collect())),
+        Kind::List(_) => Some(Tree::List(reader.items().iter().map(written).collect())),
+        _ => reader.read(scalar),
     };
-    Some(Written { place, tree })
+    Written { place: reader.place(), tree: tree.unwrap_or(Tree::Broken) }
 }
 
 fn scalar(node: &Node) -> Result<Tree, Wrong> {
@@ -92,23 +83,23 @@ fn one(name: &str, entry: &Reader<'_>, claims: &Written, context: &Context<'_>) 
     let map = entry.map()?;
     let id = id(name, &map, context);
     let variables = variables(name, &map, id.as_ref().and_then(Option::as_ref));
-    let over = map.get("claims").map(|over| over.map().and_then(|_| written(&over)));
+    let over = map.get("claims").filter(|over| over.map().is_some()).map(|over| written(&over));
     let query = map.get("query").map_or(Some(Vec::new()), |query| query.list(parameter));
     let params = params(map.get("params"));
     let delivered = basics::deliver(map.get("deliver"));
     drop(map);
-    let (id, query, params) = (id?, query?, params?);
-    delivered?;
     let merged = match over {
-        Some(over) => &merge(claims, &over?),
+        Some(over) => &merge(claims, &over),
         None => claims,
     };
-    let template = compile(merged, &variables?, (name, entry), context)?;
+    let template = variables.and_then(|variables| compile(merged, &variables, (name, entry), context));
+    let (id, query, params) = (id?, query?, params?);
+    let template = template.filter(|_| delivered.is_some())?;
     let fixed = |name: &String| params.iter().any(|(fixed, _)| fixed == name);
     Some(Integration {
         name: Arc::from(name),
         place: entry.key_place(),
-        address: address(context.pandium, id.as_deref(), &params),
+        address: address(context.pandium?, id.as_deref(), &params),
         query: query.into_iter().filter(|name| !fixed(name)).collect(),
         template,
     })
@@ -122,7 +113,11 @@ fn id(name: &str, map: &MapReader<'_>, context: &Context<'_>) -> Option<Option<S
         entry.warn_at(entry.key_place(), entry.path(), message);
         return Some((name != ANY).then(|| name.to_owned()));
     };
-    let reader = if reader.is_map() { id_by_place(&reader, context)? } else { reader };
+    let reader = match context.pandium {
+        Some(pandium) if reader.is_map() => id_by_place(&reader, pandium)?,
+        None if reader.is_map() => return None,
+        _ => reader,
+    };
     let id = reader.read(leaf::slug)?;
     if !id.as_str().bytes().all(|byte| byte.is_ascii_digit()) {
         reader.warn("Pandium's ids are numbers");
@@ -131,9 +126,9 @@ fn id(name: &str, map: &MapReader<'_>, context: &Context<'_>) -> Option<Option<S
 }
 
 /// An id for each environment, or for each account.
-fn id_by_place<'t>(reader: &Reader<'t>, context: &Context<'_>) -> Option<Reader<'t>> {
-    let environment = context.pandium.environment.as_deref();
-    let account = context.pandium.account.as_str();
+fn id_by_place<'t>(reader: &Reader<'t>, pandium: &Pandium) -> Option<Reader<'t>> {
+    let environment = pandium.environment.as_deref();
+    let account = pandium.account.as_str();
     let mut entries = reader.map()?.entries();
     let found = entries.find(|(key, _)| Some(*key) == environment || *key == account);
     if found.is_none() {
@@ -151,15 +146,20 @@ fn variables(name: &str, map: &MapReader<'_>, id: Option<&String>) -> Option<Vec
         Some(value) => value.read(|node| leaf::text(node).map(|text| Some(constant(text)))),
         None => Some(None),
     };
+    let (integration_name, connector) = (text("integration_name"), text("connector_name"));
+    let vars = map.get("vars");
     let mut variables = vec![
         ("key".to_owned(), named()),
         ("id".to_owned(), id.map_or_else(named, |id| constant(id))),
-        ("integration_name".to_owned(), text("integration_name")?.unwrap_or_else(named)),
+        ("integration_name".to_owned(), integration_name?.unwrap_or_else(named)),
     ];
-    if let Some(connector) = text("connector_name")? {
+    if let Some(connector) = connector? {
         variables.push(("connector_name".to_owned(), connector));
+    } else if map.is_misspelt("connector_name") {
+        // That is reported; what uses it need not complain as well.
+        variables.push(("connector_name".to_owned(), constant("")));
     }
-    if let Some(vars) = map.get("vars") {
+    if let Some(vars) = vars {
         let read: Vec<_> = vars.map()?.entries().map(|(name, value)| variable(name, &value)).collect();
         variables.extend(read.into_iter().collect::<Option<Vec<_>>>()?);
     }
@@ -178,7 +178,7 @@ fn variable(name: &str, value: &Reader<'_>) -> Option<(String, Variable)> {
         value.error("text, a number, a boolean or a list is wanted here");
         return None;
     }
-    Some((name.to_owned(), Variable::Constant(written(value)?.tree)))
+    Some((name.to_owned(), Variable::Constant(written(value).tree)))
 }
 
 /// The name of a query parameter.
@@ -224,20 +224,19 @@ fn compile(
     (name, entry): (&str, &Reader<'_>),
     context: &Context<'_>,
 ) -> Option<Template> {
-    let known = |field| known(field);
-    let fields: Vec<KnownField<'_>> = context.fields.iter().map(known).collect();
     let scope = Scope {
-        fields: &fields,
+        fields: context.fields?,
         variables,
         integration: (name, entry.key_place()),
-        account: Some(context.pandium.account.as_str()),
+        account: context.pandium.map(|pandium| pandium.account.as_str()),
         env: context.env,
     };
     let mut report = Report::default();
     let template = Template::compile(claims, &scope, &mut report);
     let path = |path: &str| if path.is_empty() { "claims".to_owned() } else { format!("claims.{path}") };
     for flaw in &report.errors {
-        entry.push_problem(Problem::error(flaw.place, path(&flaw.path), flaw.message.as_str()));
+        let problem = Problem::error(flaw.place, path(&flaw.path), flaw.message.as_str());
+        entry.push_problem(problem.about(expression(&flaw.message)));
     }
     for flaw in &report.warnings {
         entry.push_problem(Problem::warning(flaw.place, path(&flaw.path), flaw.message.as_str()));
@@ -245,9 +244,10 @@ fn compile(
     template
 }
 
-fn known(field: &Field) -> KnownField<'_> {
-    let required = field.presence == Presence::Required;
-    KnownField { name: &field.name, kind: field.kind, required, place: field.place }
+/// The expression that a flaw's message begins with.
+fn expression(message: &str) -> Option<&str> {
+    let (written, _) = message.strip_prefix('`')?.split_once("`: ")?;
+    written.starts_with("${").then(|| written.trim_end_matches('…'))
 }
 
 /// Where an integration was declared, for messages.

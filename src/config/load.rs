@@ -72,7 +72,7 @@ fn load_bytes(name: &str, bytes: &[u8], dir: &Path, options: &Options<'_>) -> Re
         root::read(&Reader::root(&tree, &problems), &root::Surroundings { options, dir })
     });
     let failed = problems.errors() > 0;
-    let found = problems.into_sorted();
+    let found = problems.into_sorted(&source);
     match config.filter(|_| !failed) {
         Some(config) => Ok(Loaded { config, warnings: found, source }),
         None => Err(Invalid { rendered: render(&found, &source) }),

@@ -77,6 +77,7 @@ pub struct Key {
 }
 
 /// `routes.install`
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Install {
     /// `path`
     pub path: Pattern,

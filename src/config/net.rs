@@ -1,7 +1,7 @@
 //! The leaves that name peers and addresses.
 
 use super::leaf::{Wrong, filled, shown};
-use super::tree::Node;
+use super::tree::{Kind, Node, Style};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -114,7 +114,13 @@ pub fn base_url(node: &Node, plain: PlainHttp) -> Result<BaseUrl, Wrong> {
     } else if let Some(rest) = text.strip_prefix("http://") {
         (false, rest)
     } else {
-        return Err(Wrong::from("an address is wanted here that begins with https:// or http://"));
+        let wanted = "an address is wanted here that begins with https:// or http://";
+        let scheme = if plain == PlainHttp::Anywhere { "http" } else { "https" };
+        let bare = host_and_port(text).filter(|_| !is_resolved(node));
+        return Err(Wrong {
+            message: wanted.to_owned(),
+            suggestion: bare.map(|_| format!("{scheme}://{text}")),
+        });
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains('@') {
@@ -131,6 +137,11 @@ pub fn base_url(node: &Node, plain: PlainHttp) -> Result<BaseUrl, Wrong> {
         ));
     }
     Ok(BaseUrl { tls, host: host.to_ascii_lowercase(), port })
+}
+
+/// Whether it comes from the environment: then it is not shown.
+fn is_resolved(node: &Node) -> bool {
+    matches!(node.kind, Kind::Text { style: Style::Resolved, .. })
 }
 
 fn is_loopback(host: &str) -> bool {

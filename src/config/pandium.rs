@@ -1,11 +1,13 @@
 //! `pandium`: where visitors are sent, and with whose key.
 
-use super::leaf;
+use super::leaf::{self, Wrong};
 use super::model::{Key, Pandium};
 use super::net::{self, PlainHttp};
 use super::reader::{MapReader, Reader};
 use super::root::Surroundings;
 use super::secret;
+use super::tree::Node;
+use crate::slug::Slug;
 use crate::token::Signer;
 
 /// Pandium's environments and their addresses.
@@ -18,7 +20,7 @@ const ENVIRONMENTS: [(&str, &str); 3] = [
 /// `pandium`
 pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Pandium> {
     let map = reader.map()?;
-    let account = map.required("account").and_then(|account| account.read(leaf::slug));
+    let account = map.required("account").and_then(|account| account.read(account_slug));
     let place = place(&map);
     let secret = map.required("secret").and_then(|secret| secret::read(&secret, around));
     let (environment, base_url) = place?;
@@ -26,6 +28,14 @@ pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Pan
     let signer = secret.bytes.as_ref().map(Signer::new);
     let key = Key { signer, encoding: secret.encoding.word(), source: secret.source };
     Some(Pandium { account: account?, environment, base_url, key })
+}
+
+/// `account`
+fn account_slug(node: &Node) -> Result<Slug, Wrong> {
+    if leaf::text(node)?.contains("${") {
+        return Err("an expression cannot stand here; write the account's slug".into());
+    }
+    leaf::slug(node)
 }
 
 /// `environment` or `base_url`.
@@ -44,12 +54,8 @@ fn place(map: &MapReader<'_>) -> Option<(Option<String>, String)> {
             None
         }
         (None, None) => {
-            let at = map.at();
-            at.error_at(
-                at.key_place(),
-                at.path(),
-                "`environment` (production, sandbox or demo) or `base_url` is required here",
-            );
+            let wanted = "`environment` (production, sandbox or demo) or `base_url` is required here";
+            map.missing(&["environment", "base_url"], wanted);
             None
         }
     }

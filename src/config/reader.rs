@@ -43,16 +43,15 @@ impl<'t> Reader<'t> {
         &self.path
     }
 
+    /// Whether what is wrong with it was reported already.
+    pub fn is_broken(&self) -> bool {
+        self.node.kind == Kind::Broken
+    }
+
     /// The same, for what may hold a secret: no line of it is shown.
     #[must_use]
     pub fn hiding(self) -> Self {
         Self { hidden: true, ..self }
-    }
-
-    /// The same, where it is sure that no secret stands.
-    #[must_use]
-    pub fn showing(self) -> Self {
-        Self { hidden: false, ..self }
     }
 
     /// Reads a leaf.
@@ -92,6 +91,9 @@ impl<'t> Reader<'t> {
     }
 
     fn wrong(&self, place: Place, wrong: Wrong) {
+        if self.node.kind == Kind::Broken {
+            return;
+        }
         let problem = Problem::error(place, self.path.as_str(), wrong.message);
         self.push(problem.suggest(wrong.suggestion));
     }
@@ -124,7 +126,7 @@ impl<'t> Reader<'t> {
             self.wrong(self.node.place, Wrong::from(message));
             return None;
         };
-        Some(MapReader { at: self.clone(), entries, known: RefCell::default() })
+        Some(MapReader { at: self.clone(), entries, known: RefCell::default(), missing: RefCell::default() })
     }
 
     /// The items of a list; one value is a list of one.
@@ -147,6 +149,8 @@ pub struct MapReader<'t> {
     entries: &'t [Entry],
     /// The keys that were asked for; `None` once any key will do.
     known: RefCell<Option<Vec<&'static str>>>,
+    /// Keys of which one should be there, and what to say of it.
+    missing: RefCell<Vec<(Vec<&'static str>, String)>>,
 }
 
 impl<'t> MapReader<'t> {
@@ -165,10 +169,19 @@ impl<'t> MapReader<'t> {
     pub fn required(&self, key: &'static str) -> Option<Reader<'t>> {
         let found = self.get(key);
         if found.is_none() {
-            let place = if self.at.path.is_empty() { self.at.place() } else { self.at.key };
-            self.at.wrong(place, Wrong::from(format!("`{key}` is required here")));
+            self.missing(&[key], format!("`{key}` is required here"));
         }
         found
+    }
+
+    /// Reports that all of these keys are missing, unless one of them turns out to be misspelt.
+    pub fn missing(&self, keys: &[&'static str], message: impl Into<String>) {
+        self.missing.borrow_mut().push((keys.to_vec(), message.into()));
+    }
+
+    /// Whether a key is there in another spelling.
+    pub fn is_misspelt(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key != key && closest(&entry.key, [key]).is_some())
     }
 
     /// All values, where the file's author names the keys.
@@ -188,11 +201,20 @@ impl Drop for MapReader<'_> {
     fn drop(&mut self) {
         let known = self.known.borrow();
         let Some(known) = known.as_deref() else { return };
+        let mut meant = Vec::new();
         for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             let message = format!("there is no such key here; known are {}", listed(known));
-            let suggestion = closest(&entry.key, known.iter().copied()).map(str::to_owned);
+            let suggestion = closest(&entry.key, known.iter().copied());
+            meant.extend(suggestion);
+            let suggestion = suggestion.map(str::to_owned);
             let message = if suggestion.is_some() { "there is no such key here".to_owned() } else { message };
             self.below(entry).wrong(entry.place, Wrong { message, suggestion });
+        }
+        let place = if self.at.path.is_empty() { self.at.place() } else { self.at.key };
+        for (keys, message) in self.missing.take() {
+            if !keys.iter().any(|key| meant.contains(key)) {
+                self.at.wrong(place, Wrong::from(message));
+            }
         }
     }
 }

@@ -1,9 +1,13 @@
 //! The file as a whole.
 
+use super::leaf::{self, Wrong};
 use super::load::Options;
 use super::model::{Config, Policy};
 use super::reader::{MapReader, Reader};
-use super::{basics, check, integrations, leaf, pandium, session};
+use super::tree::Node;
+use super::{basics, check, integrations, pandium, session};
+use crate::claims::{Tree, Written};
+use crate::place::Place;
 use std::path::Path;
 
 /// What the file does not say.
@@ -18,7 +22,7 @@ pub struct Surroundings<'a> {
 /// show at once.
 pub fn read(root: &Reader<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let map = root.map()?;
-    let version = map.required("version").and_then(|version| version.read(|node| leaf::integer(node, 1..=1)));
+    let version = map.required("version").and_then(|version| version.read(one));
     let listen = basics::listen(map.get("listen"));
     let admin = basics::admin(map.get("admin"));
     let upstream = basics::upstream(map.get("upstream"));
@@ -43,25 +47,41 @@ pub fn read(root: &Reader<'_>, around: &Surroundings<'_>) -> Option<Config> {
     Some(config)
 }
 
+/// The only form of the file that there is.
+fn one(node: &Node) -> Result<(), Wrong> {
+    match leaf::integer(node, 1..=1) {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            Err(format!("the form of this file is wanted here, which is 1, not {}", leaf::shown(node)).into())
+        }
+    }
+}
+
 fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> Option<Policy> {
     let trust = session::trust(map.get("trust"));
     let session = map.required("session").and_then(|session| session::read(&session));
     let pandium = map.required("pandium").and_then(|pandium| pandium::read(&pandium, around));
     let life = basics::life(map.get("token"));
     let install = basics::install(map.get("routes"));
-    let claims = map.required("claims").and_then(|claims| integrations::written(&claims));
+    let claims = map.required("claims").filter(|claims| claims.map().is_some());
+    let claims = claims.map(|claims| integrations::written(&claims));
     let listed = map.required("integrations");
     if let (Some(trust), Some(session)) = (&trust, &session) {
         session.need_trust(trust, map);
     }
-    let (session, pandium) = (session?, pandium?);
-    let context =
-        integrations::Context { fields: &session.fields, pandium: &pandium, env: around.options.env };
-    let integrations = integrations::read(&listed?, &claims?, &context);
+    let known = session.as_ref().map(session::Read::known);
+    let context = integrations::Context {
+        fields: known.as_deref().filter(|_| claims.is_some()),
+        pandium: pandium.as_ref(),
+        env: around.options.env,
+    };
+    let claims = claims.unwrap_or(Written { place: Place::default(), tree: Tree::Broken });
+    let integrations = listed.and_then(|listed| integrations::read(&listed, &claims, &context));
+    let ((fields, protected), pandium) = (session?.finish()?, pandium?);
     Some(Policy {
         trust: trust?,
-        protected: session.protected?,
-        fields: session.fields,
+        protected,
+        fields,
         pandium,
         life: life?,
         install: install?,

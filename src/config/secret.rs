@@ -3,8 +3,10 @@
 use super::leaf::{self, Wrong};
 use super::reader::{MapReader, Reader};
 use super::root::Surroundings;
+use super::source::Source;
 use super::tree::Node;
 use crate::redact::Secret;
+use crate::suggest::closest;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
@@ -68,8 +70,56 @@ pub(super) struct Fetched {
     pub(super) source: String,
 }
 
-/// The keys of `secret`.
+/// What may stand under `secret`.
 const KEYS: [&str; 4] = ["file", "env", "encoding", "required"];
+
+/// Whether a line may hold a secret that was written inline, where only a reference belongs: by the
+/// look of the text, since this is asked of files that no tree can be made of, too.
+pub(super) fn may_hold(source: &Source, number: u32) -> bool {
+    let Some(line) = source.line(number) else { return false };
+    if let Some(value) = behind_secret(line) {
+        return !is_reference(value);
+    }
+    let mut indent = indentation(line);
+    for above in (1..number).rev().filter_map(|number| source.line(number)) {
+        let text = above.trim();
+        if text.is_empty() || text.starts_with('#') || indentation(above) >= indent {
+            continue;
+        }
+        indent = indentation(above);
+        if behind_secret(above).is_some() {
+            return !is_reference(line);
+        }
+    }
+    false
+}
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// What is written behind the key `secret`, or one with it in its name.
+fn behind_secret(line: &str) -> Option<&str> {
+    let at = line.to_ascii_lowercase().find("secret")?;
+    line.get(at..)?.split_once(':').map(|(_, value)| value.trim())
+}
+
+/// Whether this is one of the keys that say where a secret is, or several in braces.
+fn is_reference(text: &str) -> bool {
+    text.trim().trim_matches(['{', '}']).split(',').all(|entry| {
+        let entry = entry.trim_matches(['{', '}', ' ']);
+        let Some((key, value)) = entry.split_once(':') else {
+            return entry.is_empty() || entry.starts_with('#');
+        };
+        let key = closest(key.trim().trim_matches(['"', '\'']), KEYS);
+        key.is_some_and(|key| key != "env" || is_variable(value.trim().trim_matches(['"', '\''])))
+    })
+}
+
+fn is_variable(name: &str) -> bool {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    plain && !name.starts_with(|c: char| c.is_ascii_digit())
+}
 
 /// Where a secret is kept, and how that is called.
 struct Place {
@@ -84,12 +134,11 @@ enum At {
 
 /// `secret`: `{file: path}` or `{env: NAME}`.
 ///
-/// The likeliest slip is the secret itself in the wrong place, so no line is shown and no word
-/// repeated that could be one.
-pub(super) fn read(shown: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fetched> {
-    let reader = shown.clone().hiding();
+/// The likeliest slip is the secret itself in the wrong place, so no word is repeated, and no line
+/// shown, that could be one.
+pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fetched> {
     if !reader.is_map() || reader.has_bare_word(&KEYS) {
-        reader.error(
+        reader.clone().hiding().error(
             "a secret does not belong in this file; write `secret: { file: /path/of/it }` or `secret: { env: NAME }`",
         );
         return None;
@@ -126,26 +175,21 @@ fn place<'t>(map: &MapReader<'t>, dir: &Path) -> Option<(Place, Reader<'t>)> {
             let named = path.components().count() > 1;
             let shown = if named { format!("file {}", path.display()) } else { "its file".to_owned() };
             let at = At::File(dir.join(path));
-            Some((Place { at, shown }, if named { file.showing() } else { file }))
+            Some((Place { at, shown }, if named { file } else { file.hiding() }))
         }
         (None, Some(env)) => {
             let name = env.read(variable)?;
             let named = !name.bytes().any(|byte| byte.is_ascii_lowercase());
             let shown =
                 if named { format!("environment variable {name}") } else { "its variable".to_owned() };
-            Some((Place { at: At::Env(name), shown }, if named { env.showing() } else { env }))
+            Some((Place { at: At::Env(name), shown }, if named { env } else { env.hiding() }))
         }
         (Some(_), Some(env)) => {
             env.error("a secret has one place: `file` or `env`");
             None
         }
         (None, None) => {
-            let at = map.at();
-            at.error_at(
-                at.key_place(),
-                at.path(),
-                "`file` or `env` is required here: where the secret is kept",
-            );
+            map.missing(&["file", "env"], "`file` or `env` is required here: where the secret is kept");
             None
         }
     }
@@ -157,8 +201,7 @@ fn path(node: &Node) -> Result<PathBuf, Wrong> {
 
 fn variable(node: &Node) -> Result<String, Wrong> {
     let name = leaf::filled(node)?;
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if plain && !name.starts_with(|c: char| c.is_ascii_digit()) {
+    if is_variable(name) {
         return Ok(name.to_owned());
     }
     Err("the name of an environment variable is wanted here: letters, digits and `_`".into())

@@ -4,6 +4,7 @@ use super::leaf::{self, Wrong};
 use super::net;
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind as Shape, Node};
+use crate::claims::KnownField;
 use crate::fields::{Decode, Field, Presence, Source};
 use crate::place::Place;
 use crate::protected::{Protected, fold_name};
@@ -45,6 +46,10 @@ pub(super) fn trust(reader: Option<Reader<'_>>) -> Option<Trust> {
     let Some(reader) = reader else { return Some(Trust::default()) };
     let map = reader.map()?;
     let Some(peers) = map.get("peers") else { return Some(Trust::default()) };
+    if peers.items().is_empty() {
+        peers.error("at least one address is wanted here: that of the proxy that sets the session headers");
+        return None;
+    }
     let rules = peers.list(peer_rule)?;
     Trust::new(rules).map_err(|error| peers.error(error.to_string())).ok()
 }
@@ -65,9 +70,19 @@ fn peer_rule(node: &Node) -> Result<PeerRule, Wrong> {
 
 /// `session`, and the header names that follow from it.
 pub(super) struct Read {
-    pub(super) fields: Vec<Field>,
-    pub(super) protected: Option<Protected>,
+    declared: Vec<Declared>,
+    /// None where two of the names are one to many apps.
+    protected: Option<Protected>,
     place: Place,
+    /// Whether `from` holds.
+    from: Option<()>,
+}
+
+/// A field by its name: whatever uses it knows that it is there, even if something is wrong with it.
+struct Declared {
+    name: String,
+    place: Place,
+    field: Option<Field>,
 }
 
 /// `session`
@@ -79,17 +94,42 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Read> {
     if entries.is_empty() {
         fields.error("at least one field is wanted here, such as `account_id: X-Account-Id`");
     }
-    let read: Vec<_> = entries.iter().map(|(name, entry)| field(name, entry)).collect();
-    let fields: Vec<Field> = read.into_iter().collect::<Option<_>>()?;
-    from?;
-    let protected = protect(&fields, reader);
-    (!fields.is_empty()).then_some(Read { fields, protected, place: reader.key_place() })
+    let declared: Vec<_> = entries
+        .iter()
+        .map(|(name, entry)| Declared {
+            name: (*name).to_owned(),
+            place: entry.key_place(),
+            field: field(name, entry),
+        })
+        .collect();
+    let good: Vec<&Field> = declared.iter().filter_map(|it| it.field.as_ref()).collect();
+    let protected = protect(&good, reader);
+    (!declared.is_empty()).then_some(Read { declared, protected, place: reader.key_place(), from })
 }
 
 impl Read {
+    /// The fields and the names to protect, if all of it holds.
+    pub(super) fn finish(self) -> Option<(Vec<Field>, Protected)> {
+        self.from?;
+        let fields = self.declared.into_iter().map(|declared| declared.field).collect::<Option<_>>()?;
+        Some((fields, self.protected?))
+    }
+
+    /// What a template knows of them.
+    pub(super) fn known<'k>(&'k self) -> Vec<KnownField<'k>> {
+        let known = |declared: &'k Declared| KnownField {
+            name: &declared.name,
+            kind: declared.field.as_ref().map_or(Kind::Text, |field| field.kind),
+            required: declared.field.as_ref().is_none_or(|field| field.presence == Presence::Required),
+            place: declared.place,
+            broken: declared.field.is_none(),
+        };
+        self.declared.iter().map(known).collect()
+    }
+
     /// Request headers are anybody's word, unless somebody is trusted to set them.
     pub(super) fn need_trust(&self, trust: &Trust, root: &MapReader<'_>) {
-        if trust.peers().is_empty() {
+        if trust.peers().is_empty() && self.from.is_some() {
             root.at().error_at(
                 self.place,
                 "session.from",
@@ -99,17 +139,20 @@ impl Read {
     }
 }
 
-fn protect(fields: &[Field], reader: &Reader<'_>) -> Option<Protected> {
+fn protect(fields: &[&Field], reader: &Reader<'_>) -> Option<Protected> {
     let own = OWN.into_iter().map(HeaderName::from_static);
     let named = fields.iter().filter_map(|field| match &field.source {
-        Source::Header(name) => Some(name.clone()),
+        Source::Header { name, .. } => Some(name.clone()),
         Source::Cookie(_) => None,
     });
     Protected::new(own.chain(named).collect())
         .map_err(|(one, other)| {
-            let place = fields.iter().find(|field| field.source == Source::Header(other.clone()));
+            let is_other = |source: &Source| matches!(source, Source::Header { name, .. } if *name == other);
+            let place = fields.iter().find(|field| is_other(&field.source));
             let message = format!("`{other}` and `{one}` are the same header to many apps; keep one of them");
-            reader.error_at(place.map_or(reader.place(), |field| field.place), "session.fields", message);
+            let path =
+                place.map_or("session.fields".to_owned(), |field| format!("session.fields.{}", field.name));
+            reader.error_at(place.map_or(reader.place(), |field| field.place), &path, message);
         })
         .ok()
 }
@@ -207,7 +250,7 @@ fn source(map: &MapReader<'_>) -> Option<Source> {
             None
         }
         (None, None) => {
-            map.at().error_at(map.at().key_place(), map.at().path(), "`header` or `cookie` is required here");
+            map.missing(&["header", "cookie"], "`header` or `cookie` is required here");
             None
         }
     }
@@ -226,7 +269,7 @@ fn header(node: &Node) -> Result<Source, Wrong> {
     if OWN.contains(&folded.as_str()) {
         return Err(format!("`{}` is a header of ours, and cannot be a field", header.written).into());
     }
-    Ok(Source::Header(header.name))
+    Ok(Source::Header { name: header.name, written: header.written })
 }
 
 /// RFC 6265 §4.1.1: a cookie's name is a token, as a header's is.
@@ -250,7 +293,12 @@ fn presence(map: &MapReader<'_>, optional: bool, kind: Option<Kind>) -> Option<P
     let Some(default) = map.get("default") else {
         return Some(if optional { Presence::Optional } else { Presence::Required });
     };
-    let value = kind.and_then(|kind| default.read(|node| default_value(node, kind)))?;
+    let value = match kind? {
+        Kind::List => {
+            Value::List(default.list(|node| leaf::text(node).map(|text| Cow::Owned(text.to_owned())))?)
+        }
+        kind => default.read(|node| default_value(node, kind))?,
+    };
     Some(Presence::Default(value))
 }
 
@@ -258,7 +306,7 @@ fn presence(map: &MapReader<'_>, optional: bool, kind: Option<Kind>) -> Option<P
 fn default_value(node: &Node, kind: Kind) -> Result<Value<'static>, Wrong> {
     Ok(match kind {
         Kind::Text => Value::Text(Cow::Owned(leaf::text(node)?.to_owned())),
-        Kind::List => Value::List(default_items(node)?),
+        Kind::List => return Err("a list is wanted here".into()),
         Kind::Int => {
             let wanted = "an integer within ±(2^53-1) is wanted here, as the field's type is";
             let Shape::Int(digits) = &node.kind else { return Err(wanted.into()) };
@@ -269,16 +317,9 @@ fn default_value(node: &Node, kind: Kind) -> Result<Value<'static>, Wrong> {
     })
 }
 
-fn default_items(node: &Node) -> Result<Vec<Cow<'static, str>>, Wrong> {
-    match &node.kind {
-        Shape::List(items) => items.iter().map(|item| Ok(Cow::Owned(leaf::text(item)?.to_owned()))).collect(),
-        _ => Ok(vec![Cow::Owned(leaf::text(node)?.to_owned())]),
-    }
-}
-
 fn json(node: &Node) -> Result<serde_json::Value, Wrong> {
     Ok(match &node.kind {
-        Shape::Null => serde_json::Value::Null,
+        Shape::Null | Shape::Broken => serde_json::Value::Null,
         Shape::Bool(value) => (*value).into(),
         Shape::Int(raw) | Shape::Float(raw) => {
             serde_json::from_str(raw).map_err(|_| Wrong::from("a number as JSON writes it is wanted here"))?

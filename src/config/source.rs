@@ -73,6 +73,22 @@ impl Source {
         Place::new(u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
     }
 
+    /// Where a part stands in the value that begins at a place: on its line, or on lines indented
+    /// deeper than that one. None where it is written otherwise there, with escapes perhaps.
+    pub fn find(&self, from: Place, part: &str) -> Option<Place> {
+        let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        let own = indent(self.line(from.line)?);
+        let start = self.offset(from);
+        let deeper = |line: &str| line.trim().is_empty() || indent(line) > own;
+        let mut last = from.line;
+        while self.line(last + 1).is_some_and(deeper) {
+            last += 1;
+        }
+        let end = self.offset(Place::new(last, 1)) + self.line(last)?.len();
+        let at = self.text.get(start..end)?.find(part)?;
+        Some(self.place(start + at))
+    }
+
     fn char_index(&self, at: usize) -> usize {
         if self.chars.is_empty() { at } else { self.chars.partition_point(|&start| start < at) }
     }

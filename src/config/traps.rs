@@ -18,7 +18,12 @@ const BRACES: &str =
 const EXPRESSION: &str = "inside { } or [ ] an expression needs quotes: \"${…}\"";
 const COLONS: &str = "inside { } or [ ] an address that begins with `::` needs quotes, such as \"::1\"";
 const STAR: &str = "an unquoted `*` begins an alias; write \"*\"";
+const OPEN_QUOTE: &str = "the quote that opens here is not closed";
 const TAB: &str = "a tab cannot indent; use spaces";
+
+/// How far around a collection its key and its tag are looked for: a file of one long line that
+/// holds a hundred thousand of them is read in no time all the same.
+const NEAR: usize = 160;
 
 /// Whether the bytes are text that YAML may hold, and not too much of it.
 pub(super) fn readable(source: &Source, max: usize) -> Result<(), Problem> {
@@ -82,6 +87,36 @@ pub(super) fn skip_anchor(written: &str) -> &str {
     rest
 }
 
+/// The value behind a key on its line, from what is written at the key.
+pub(super) fn behind_key(written: &str) -> Option<&str> {
+    let near = written.get(..written.floor_char_boundary(NEAR)).unwrap_or(written);
+    let line = near.split('\n').next().unwrap_or(near);
+    let mut signs = line.match_indices(':').map(|(at, _)| at);
+    let colon = signs.find(|&at| {
+        let end =
+            line.get(at + 1..).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r']));
+        end && !in_quotes(line, at)
+    })?;
+    written.get(colon + 1..).map(|value| value.trim_start_matches([' ', '\t']))
+}
+
+/// Where a tag is the last word before a collection.
+pub(super) fn tag_before(text: &str) -> Option<usize> {
+    let skipped = text.ceil_char_boundary(text.len().saturating_sub(NEAR));
+    let before = text.get(skipped..).filter(|near| near.contains('!'))?;
+    let mut upto = before.trim_end();
+    loop {
+        let start = upto.rfind('\n').map_or(0, |at| at + 1);
+        let line = upto.get(start..)?;
+        let comment = unquoted(line, "#")
+            .find(|&at| at == 0 || line.get(..at).is_some_and(|it| it.ends_with([' ', '\t'])));
+        let Some(comment) = comment else { break };
+        upto = before.get(..start + comment)?.trim_end();
+    }
+    let word = upto.rsplit(char::is_whitespace).next()?;
+    word.starts_with('!').then(|| skipped + upto.len() - word.len())
+}
+
 /// Whether `null` is spelled out.
 pub(super) fn spells_null(written: &str) -> bool {
     ["null", "Null", "NULL", "~"].iter().any(|word| written.starts_with(word))
@@ -123,11 +158,53 @@ pub(super) fn explain(source: &Source, place: Place, message: &str) -> (Place, S
     if message.contains("more than one document") {
         return (second_document(source), "one document only; a line of `---` begins another".to_owned());
     }
+    if message.contains("mapping values are not allowed") {
+        return second_colon(source, place);
+    }
+    if message.contains("unexpected end of stream") {
+        let opening = context(source, message).unwrap_or(place);
+        return (open_quote(source, opening).unwrap_or(opening), OPEN_QUOTE.to_owned());
+    }
     if let Some(message) = known(message) {
         let context = context(source, message.1).filter(|_| message.2);
         return (context.unwrap_or(place), message.0.to_owned());
     }
     (place, format!("not YAML: {}", bare(message)))
+}
+
+/// A colon where none can be: in text, or behind the first key of a line that is indented wrongly.
+fn second_colon(source: &Source, place: Place) -> (Place, String) {
+    let line = source.line(place.line).unwrap_or_default();
+    let before = line.chars().take((place.column as usize).saturating_sub(1)).collect::<String>();
+    let word = before.trim_start();
+    if word.contains(": ") || word.starts_with("- ") {
+        let message = "a second `: ` in this line; text that holds `: ` needs quotes";
+        return (place, message.to_owned());
+    }
+    let indent = before.chars().count() - word.chars().count();
+    let message =
+        "this line is indented otherwise than the keys above it: the keys of one map begin in one column";
+    (Place::new(place.line, u32::try_from(indent + 1).unwrap_or(u32::MAX)), message.to_owned())
+}
+
+/// The first quote up to a place that its own line does not close: what follows it is upside down,
+/// and the one that the library complains of may close in truth.
+fn open_quote(source: &Source, upto: Place) -> Option<Place> {
+    (1..=upto.line).find_map(|number| {
+        let line = source.line(number)?;
+        let mut open: Option<(usize, char)> = None;
+        let mut last = ' ';
+        for (at, c) in line.char_indices() {
+            match open {
+                None if c == '#' && last.is_whitespace() => break,
+                None if matches!(c, '"' | '\'') && " \t[{(,:".contains(last) => open = Some((at, c)),
+                Some((_, quote)) if quote == c && last != '\\' => open = None,
+                _ => {}
+            }
+            last = c;
+        }
+        open.map(|(at, _)| source.place(source.offset(Place::new(number, 1)) + at))
+    })
 }
 
 /// The traps that show in the text around the error.
@@ -182,11 +259,6 @@ fn known(message: &str) -> Option<(&'static str, &str, bool)> {
         ("EOF while parsing", EMPTY, false),
         ("cannot start any token", "text cannot begin with this character; put it in quotes", false),
         (
-            "mapping values are not allowed",
-            "a second `: ` in this line, or a wrong indentation; text that holds `: ` needs quotes",
-            false,
-        ),
-        (
             "block sequence entries are not allowed",
             "a list item `- ` cannot stand here; put it on a line of its own",
             false,
@@ -201,7 +273,6 @@ fn known(message: &str) -> Option<(&'static str, &str, bool)> {
             "this line does not fit into the list above: items begin with `- ` in one column",
             false,
         ),
-        ("unexpected end of stream", "the quote that opens here is not closed", true),
         ("could not find expected ':'", "a key without `: ` behind it, or a wrong indentation", true),
         (
             "expected ',' or ']'",

@@ -31,6 +31,8 @@ pub enum Kind {
     },
     /// A list.
     List(Vec<Node>),
+    /// Something that was reported already: nothing more is said about it.
+    Broken,
     /// A map, in the order of the file. Where a key is doubled, all of its entries are here.
     Map(Vec<Entry>),
 }
@@ -67,6 +69,7 @@ impl Node {
             Kind::Bool(_) => "a boolean",
             Kind::Int(_) | Kind::Float(_) => "a number",
             Kind::Text { .. } => "text",
+            Kind::Broken => "something broken",
             Kind::List(_) => "a list",
             Kind::Map(_) => "a map",
         }

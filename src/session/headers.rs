@@ -21,7 +21,7 @@ pub fn acquire<'a>(
 
 fn read<'a>(field: &'a Field, headers: &'a HeaderMap) -> Result<Option<Value<'a>>, Refusal> {
     let value = match &field.source {
-        Source::Header(name) => headers.get(name).map(|value| field.read(value.as_bytes())),
+        Source::Header { name, .. } => headers.get(name).map(|value| field.read(value.as_bytes())),
         Source::Cookie(name) => cookie(field, name, headers)?
             .map(|value| field.read(value.as_bytes()).map(|read| read.map(Value::into_owned))),
     };

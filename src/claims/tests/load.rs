@@ -233,7 +233,7 @@ fn plain(tree: &Tree) -> Json {
         Tree::Text(text) => json!(text),
         Tree::Number(text) => serde_json::from_str(text).unwrap(),
         Tree::Bool(b) => json!(b),
-        Tree::Null => Json::Null,
+        Tree::Null | Tree::Broken => Json::Null,
         Tree::List(items) => items.iter().map(|item| plain(&item.tree)).collect(),
         Tree::Map(entries) => {
             Json::Object(entries.iter().map(|(key, _, value)| (key.clone(), plain(&value.tree))).collect())

@@ -48,8 +48,13 @@ pub fn written(json: &Json) -> Written {
 }
 
 pub fn compile(json: &Json) -> (Option<Template>, Report) {
-    let fields =
-        FIELDS.map(|(name, kind, required)| KnownField { name, kind, required, place: Place::new(9, 9) });
+    let fields = FIELDS.map(|(name, kind, required)| KnownField {
+        name,
+        kind,
+        required,
+        place: Place::new(9, 9),
+        broken: false,
+    });
     let list = |items: &[&str]| written(&items.iter().copied().collect::<Json>()).tree;
     let text = |text: &str| Variable::Constant(Tree::Text(text.to_owned()));
     let variables = [

@@ -16,6 +16,7 @@ fn problems(bytes: &[u8]) -> Vec<String> {
 fn sketch(node: &Node) -> String {
     let what = match &node.kind {
         Kind::Null => "null".to_owned(),
+        Kind::Broken => "broken".to_owned(),
         Kind::Bool(value) => value.to_string(),
         Kind::Int(raw) => format!("int {raw}"),
         Kind::Float(raw) => format!("float {raw}"),
@@ -53,7 +54,7 @@ fn everything_has_its_place_and_its_spelling() {
         ),
         (
             "a:\nb: {}\nc: []\nd:\n  -\n",
-            "{a@1:1=null@1:1, b@2:1={}@2:1, c@3:1=[]@3:1, d@4:1=[null@4:1]@4:1}@1:1",
+            "{a@1:1=null@1:1, b@2:1={}@2:4, c@3:1=[]@3:4, d@4:1=[null@4:1]@4:1}@1:1",
         ),
         ("a: |\n  x\nb: >-\n  y\n", r#"{a@1:1=Block "x\n"@1:4, b@3:1=Block "y"@3:4}@1:1"#),
         ("a: &x 1.10\nb: *x\n", "{a@1:1=float 1.10@1:4, b@2:1=float 1.10@1:4}@1:1"),
@@ -64,12 +65,12 @@ fn everything_has_its_place_and_its_spelling() {
         ("ключ: {é: \"ö\", z: 1.5}", r#"{ключ@1:1={é@1:8=Quoted "ö"@1:11, z@1:16=float 1.5@1:19}@1:7}@1:1"#),
         (
             "a: ö\r\nb:\r\n  - x\r\n  - 7\r\n",
-            r#"{a@1:1=Plain "ö"@1:4, b@2:1=[Plain "x"@3:5, int 7@4:5]@3:5}@1:1"#,
+            r#"{a@1:1=Plain "ö"@1:4, b@2:1=[Plain "x"@3:5, int 7@4:5]@3:3}@1:1"#,
         ),
         ("a: ö\rb: 1.5\r", r#"{a@1:1=Plain "ö"@1:4, b@2:1=float 1.5@2:4}@1:1"#),
         ("\u{FEFF}a: 1\n", "{a@1:1=int 1@1:4}@1:1"),
         ("{a: 1}", "{a@1:2=int 1@1:5}@1:1"),
-        ("---\n42: x\n'y z': {}\n", r#"{42@2:1=Plain "x"@2:5, y z@3:1={}@3:1}@2:1"#),
+        ("---\n42: x\n'y z': {}\n", r#"{42@2:1=Plain "x"@2:5, y z@3:1={}@3:8}@2:1"#),
         ("a: x {{ y }}", r#"{a@1:1=Plain "x {{ y }}"@1:4}@1:1"#),
         ("a: ${x} # said\nb: 'x ${y #'", r#"{a@1:1=Plain "${x}"@1:4, b@2:1=Quoted "x ${y #"@2:4}@1:1"#),
         (
@@ -89,7 +90,9 @@ const BRACES: &str =
     "an unquoted `{{` opens a YAML map; an expression is written ${…}, other text with braces in quotes";
 const CUT: &str = "` #` begins a comment here and cuts the expression off; put the whole value in quotes";
 const TAG: &str = "tags (`!x`, `!!str`) are not used here; to make a value text, put it in quotes";
-const COLON: &str = "a second `: ` in this line, or a wrong indentation; text that holds `: ` needs quotes";
+const INDENTED: &str =
+    "this line is indented otherwise than the keys above it: the keys of one map begin in one column";
+const COLON: &str = "a second `: ` in this line; text that holds `: ` needs quotes";
 
 #[test]
 fn traps_have_their_own_words_and_their_place() {
@@ -118,7 +121,10 @@ fn traps_have_their_own_words_and_their_place() {
         ("a: !x {b: c}", "1:4", TAG),
         ("a: ${b: c}", "1:7", COLON),
         ("a: b: c", "1:5", COLON),
-        ("a: 1\n  b: 2", "2:4", COLON),
+        ("a: 1\n  b: 2", "2:3", INDENTED),
+        ("a: !!map {}", "1:4", TAG),
+        ("a: !!seq [1]", "1:4", TAG),
+        ("a: !!map # b!\n  c: 1", "1:4", TAG),
         ("a:\n\tb: 1", "2:1", "a tab cannot indent; use spaces"),
         ("a: @x", "1:4", "text cannot begin with this character; put it in quotes"),
         ("a: [\"{{\", @x]", "1:11", "text cannot begin with this character; put it in quotes"),

@@ -13,7 +13,11 @@ use super::tree::{Kind, Node};
 
 /// The headlines of all problems, without the file's name.
 fn headlines(problems: Problems) -> Vec<String> {
-    problems.into_sorted().iter().map(|problem| problem.headline("").split_off(1)).collect()
+    problems
+        .into_sorted(&Source::new("", b""))
+        .iter()
+        .map(|problem| problem.headline("").split_off(1))
+        .collect()
 }
 
 /// The tree of a file that has to be right.
