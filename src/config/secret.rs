@@ -172,16 +172,20 @@ fn place<'t>(map: &MapReader<'t>, dir: &Path) -> Option<(Place, Reader<'t>)> {
     match (map.get("file"), map.get("env")) {
         (Some(file), None) => {
             let path = file.read(path)?;
-            let named = path.components().count() > 1;
-            let shown = if named { format!("file {}", path.display()) } else { "its file".to_owned() };
-            let at = At::File(dir.join(path));
-            Some((Place { at, shown }, if named { file } else { file.hiding() }))
+            let at = dir.join(&path);
+            let named = path.components().count() > 1 || at.exists();
+            let shown =
+                if named { path.display().to_string() } else { "the file that is named here".to_owned() };
+            Some((Place { at: At::File(at), shown }, if named { file } else { file.hiding() }))
         }
         (None, Some(env)) => {
             let name = env.read(variable)?;
             let named = !name.bytes().any(|byte| byte.is_ascii_lowercase());
-            let shown =
-                if named { format!("environment variable {name}") } else { "its variable".to_owned() };
+            let shown = if named {
+                format!("environment variable {name}")
+            } else {
+                "the variable that is named here".to_owned()
+            };
             Some((Place { at: At::Env(name), shown }, if named { env } else { env.hiding() }))
         }
         (Some(_), Some(env)) => {
