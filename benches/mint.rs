@@ -86,8 +86,8 @@ fn mint(criterion: &mut Criterion) {
     let headers = headers();
     let uri = Uri::from_static("/pandium/install/gwt2hs");
     let ask = screen(&config, &uri, &headers);
-    let fields = &config.policy.fields;
-    let session = session::headers::acquire(fields, &headers, ask.trusted).unwrap();
+    let policy = &config.policy;
+    let session = session::headers::acquire(policy, &headers, ask.trusted.unwrap()).unwrap();
     println!("the Location has {} bytes", location(&config, ask, &session).len());
     criterion.bench_function("session to Location", |bencher| {
         bencher.iter(|| location(&config, ask, black_box(&session)));
@@ -95,7 +95,7 @@ fn mint(criterion: &mut Criterion) {
     criterion.bench_function("headers to Location", |bencher| {
         bencher.iter(|| {
             let ask = screen(&config, black_box(&uri), black_box(&headers));
-            let session = session::headers::acquire(fields, &headers, ask.trusted).unwrap();
+            let session = session::headers::acquire(policy, &headers, ask.trusted.unwrap()).unwrap();
             location(&config, ask, &session)
         });
     });

@@ -5,7 +5,7 @@
 //! The order of the checks is the order of the refusals in DESIGN 5: the first that applies is given.
 
 use crate::claims::{Fault, Inputs, Used};
-use crate::config::model::{Address, Integration, Integrations, Policy};
+use crate::config::model::{Address, From, Integration, Integrations, LoginPart, Policy};
 use crate::protected::Breach;
 use crate::query::{self, TOKEN};
 use crate::refusal::{Code, Refusal};
@@ -48,8 +48,8 @@ pub struct Ask<'p, 'a> {
     pub integration: &'p Integration,
     /// Its name as it was asked for: another than the integration's own where that is `*`.
     pub requested: &'a str,
-    /// The right to read the session from the request.
-    pub trusted: TrustedPeer,
+    /// The right to read the session from the request, where the peer has it.
+    pub trusted: Option<TrustedPeer>,
 }
 
 /// Looks at the head of a request: is it well formed, whose is it, may it ask?
@@ -69,8 +69,10 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
         Owner::Ours => {
             check_method(head.method)?;
             check_browser(head.headers, policy.install.cross_site_iframe)?;
-            let trusted = trusted.ok_or_else(|| untrusted(head.peer))?;
-            check_hygiene(policy, head.headers)?;
+            if trusted.is_none() && policy.from == From::Headers {
+                return Err(untrusted(head.peer));
+            }
+            trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
             let (requested, integration) = find(policy, path)?;
             Ok(Screened::Install(Ask { integration, requested, trusted }))
         }
@@ -183,7 +185,8 @@ fn is_ahead_of_visitor(value: &[u8]) -> bool {
     value.to_ascii_lowercase().windows(b"prefetch".len()).any(|part| part == b"prefetch")
 }
 
-fn untrusted(peer: Peer) -> Refusal {
+/// A session from request headers, and nobody who may say so.
+pub fn untrusted(peer: Peer) -> Refusal {
     Refusal::new(Code::UntrustedPeer, format!("trust.peers does not have {peer}"))
 }
 
@@ -210,6 +213,27 @@ impl Integrations {
         let slug = Slug::parse(name)?;
         self.named.get(&slug).or(self.any.as_ref())
     }
+}
+
+/// The address of the login for a visitor who asked for this, and comes back to it.
+pub fn login(parts: &[LoginPart], uri: &Uri, integration: Option<&Integration>) -> String {
+    let mut address = String::new();
+    for part in parts {
+        match part {
+            LoginPart::Literal(text) => address.push_str(text),
+            LoginPart::Path => query::encode(uri.path(), &mut address),
+            LoginPart::PathAndQuery => {
+                let mut carried = String::new();
+                if let (Some(query), Some(integration)) = (uri.query(), integration) {
+                    query::carry_over(query, &integration.query, &mut carried);
+                }
+                let separator = if carried.is_empty() { "" } else { "?" };
+                let wanted = format!("{}{separator}{}", uri.path(), carried.trim_start_matches('&'));
+                query::encode(&wanted, &mut address);
+            }
+        }
+    }
+    address
 }
 
 /// What a token is made of, besides the policy.

@@ -18,6 +18,8 @@ pub enum Source {
     },
     /// A cookie: the visitor's own word, whoever the peer is.
     Cookie(String),
+    /// A value in the JSON that the app answered with, by its pointer (RFC 6901).
+    Json(String),
 }
 
 impl fmt::Display for Source {
@@ -25,6 +27,7 @@ impl fmt::Display for Source {
         match self {
             Self::Header { name, .. } => write!(f, "header {name}"),
             Self::Cookie(name) => write!(f, "cookie {name}"),
+            Self::Json(pointer) => write!(f, "json {pointer}"),
         }
     }
 }
@@ -136,6 +139,44 @@ impl Field {
         }
         refuse_characters(&text)?;
         self.typed(text)
+    }
+
+    /// Reads a value that is JSON already. Text is read as from a header; `null` means "none".
+    pub fn read_json<'a>(&self, json: &'a serde_json::Value) -> Result<Option<Value<'a>>, Flaw> {
+        use serde_json::Value as Json;
+        match (json, self.kind) {
+            (Json::Null, _) => Ok(None),
+            (_, Kind::Json) => parse_json(&json.to_string())
+                .map(|json| Some(Value::Json(json)))
+                .ok_or(Flaw::Type("JSON of at most 16 levels, without control characters")),
+            (Json::String(text), _) => self.read(text.as_bytes()),
+            (Json::Number(number), Kind::Text | Kind::Int) if !number.is_f64() => {
+                self.read(number.to_string().as_bytes()).map(|value| value.map(Value::into_owned))
+            }
+            (Json::Bool(value), Kind::Bool) => Ok(Some(Value::Bool(*value))),
+            (Json::Array(items), Kind::List) => self.read_items(items).map(Some),
+            _ => Err(Flaw::Type(self.kind.word())),
+        }
+    }
+
+    /// The items of a JSON list: text, or integers in their shortest form; empty ones dropped.
+    fn read_items<'a>(&self, items: &'a [serde_json::Value]) -> Result<Value<'a>, Flaw> {
+        let mut read = Vec::with_capacity(items.len().min(MAX_ITEMS));
+        for item in items {
+            let text = match item {
+                serde_json::Value::String(text) => Cow::Borrowed(text.trim()),
+                serde_json::Value::Number(number) if !number.is_f64() => Cow::Owned(number.to_string()),
+                _ => return Err(Flaw::Type("a list of text")),
+            };
+            if text.len() > self.max_bytes {
+                return Err(Flaw::TooLong { len: text.len(), max: self.max_bytes });
+            }
+            refuse_characters(&text)?;
+            if !text.is_empty() {
+                read.push(text);
+            }
+        }
+        if read.len() > MAX_ITEMS { Err(Flaw::Items) } else { Ok(Value::List(read)) }
     }
 
     fn means_none(&self, raw: &[u8]) -> bool {

@@ -9,6 +9,11 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// The parameter that carries the token: never a visitor's.
 pub const TOKEN: &str = "tenant";
 
+/// Appends the text, percent-encoded.
+pub fn encode(text: &str, out: &mut String) {
+    out.extend(utf8_percent_encode(text, ENCODED));
+}
+
 /// Appends `&name=value`.
 pub fn append(name: &str, value: &str, out: &mut String) {
     out.push('&');

@@ -115,6 +115,8 @@ pub struct Evidence {
     pub source: Option<String>,
     /// Where the configuration file speaks of it.
     pub place: Option<Place>,
+    /// Whether somebody answered too late, rather than wrongly.
+    pub late: bool,
 }
 
 impl Refusal {
@@ -129,6 +131,13 @@ impl Refusal {
         self.evidence.field = Some(field.to_owned());
         self.evidence.source = Some(source.into());
         self.evidence.place = Some(place);
+        self
+    }
+
+    /// Says that somebody was too late.
+    #[must_use]
+    pub fn late(mut self, late: bool) -> Self {
+        self.evidence.late = late;
         self
     }
 

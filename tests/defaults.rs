@@ -69,7 +69,7 @@ fn payload(config: &Config, headers: &[(&'static str, &'static str)]) -> String 
     let (method, version) = (&http::Method::GET, http::Version::HTTP_11);
     let head = Head { method, uri: &uri, version, headers: &map, peer };
     let Ok(Screened::Install(ask)) = decide::screen(policy, head) else { panic!("not ours") };
-    let session = session::headers::acquire(&policy.fields, &map, ask.trusted).unwrap();
+    let session = session::headers::acquire(policy, &map, ask.trusted.unwrap()).unwrap();
     let jti = "00000000-0000-4000-8000-000000000001".parse().unwrap();
     let minting = Minting {
         integration: ask.integration,

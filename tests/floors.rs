@@ -42,6 +42,8 @@ const FLOORS: &[(&str, f32)] = &[
 const ALLOWED: &[(&str, &str)] = &[
     // A refusal says where the file speaks of it: two words of one vocabulary.
     ("refusal", "place"),
+    // A session that the app is asked for is asked for over the app's own connections.
+    ("session", "proxy"),
 ];
 
 /// What only one module knows.

@@ -104,7 +104,7 @@ fn decide(policy: &config::model::Policy, request: &Request) -> Result<String, R
         }
         Screened::Install(ask) => ask,
     };
-    let session = session::headers::acquire(&policy.fields, &request.headers, ask.trusted)?;
+    let session = session::headers::acquire(policy, &request.headers, ask.trusted.unwrap())?;
     let jti = "00000000-0000-4000-8000-000000000001".parse().unwrap();
     let token = decide::mint(
         policy,

@@ -4,7 +4,7 @@ use super::load::{Wanted, load};
 use super::out::{complain, say};
 use super::{ConfigArg, Edge, INVALID, edge};
 use crate::config::Config;
-use crate::config::model::{Address, Integration, Key};
+use crate::config::model::{Address, From, Integration, Key, Policy, Probe};
 use crate::fields::{Field, Presence, Source};
 use crate::trust::PeerRule;
 use clap::Args;
@@ -55,7 +55,7 @@ fn summary(config: &Config, file: &str) -> String {
     line("health at", config.admin.as_ref().map_or("nowhere".to_owned(), |admin| admin.at.to_string()));
     let app = config.upstream.as_ref().map(|upstream| upstream.at.to_string());
     line("the app is", app.unwrap_or_else(|| "nowhere: what is not ours is 404".to_owned()));
-    line("believes", believed(policy.trust.peers()));
+    line("believes", believed(policy));
     line("protects", listed(policy.protected.names().iter().map(ToString::to_string)));
     for field in &policy.fields {
         line("", described(field));
@@ -76,7 +76,25 @@ fn listed(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(", ")
 }
 
-fn believed(peers: &[PeerRule]) -> String {
+/// Who says who a visitor is, and whose word about a request counts.
+fn believed(policy: &Policy) -> String {
+    let peers = match policy.trust.peers() {
+        [] => "no peer".to_owned(),
+        peers => named(peers),
+    };
+    match &policy.from {
+        From::Headers => peers,
+        From::Probe(Probe { elsewhere: Some((at, _)), path, .. }) => {
+            format!("{peers}; who a visitor is says http://{at}{path}, when it is asked")
+        }
+        From::Probe(probe) => {
+            format!("{peers}; who a visitor is says the app at {}, when it is asked", probe.path)
+        }
+        From::Handoff => format!("{peers}; who a visitor is says the app's answer to the request itself"),
+    }
+}
+
+fn named(peers: &[PeerRule]) -> String {
     let loopback = peers.iter().all(|rule| matches!(rule, PeerRule::Net(net) if net.addr().is_loopback()));
     let note = if loopback { " (that is every process beside us, too)" } else { "" };
     format!("{}{note}", listed(peers.iter().map(ToString::to_string)))
@@ -91,6 +109,7 @@ fn described(field: &Field) -> String {
     let source = match &field.source {
         Source::Header { written, .. } => written.clone(),
         Source::Cookie(name) => format!("cookie {name}"),
+        Source::Json(pointer) => format!("json {pointer}"),
     };
     format!("{source} → session.{}, {}, {need}", field.name, field.kind.word())
 }

@@ -106,6 +106,7 @@ fn field_row(field: &Field, headers: &HeaderMap) -> [String; 3] {
             Some(Err(flaw)) => format!("refused: {flaw}"),
         },
         Source::Cookie(_) => "a cookie".to_owned(),
+        Source::Json(_) => "of the answer's body".to_owned(),
     };
     [format!("session.{}", field.name), state, field.source.to_string()]
 }

@@ -4,15 +4,21 @@ use super::load::{Wanted, load};
 use super::out::{complain, say};
 use super::{ConfigArg, FAILED, USAGE, explain};
 use crate::config::Config;
+use crate::config::model::{From, Policy};
 use crate::decide::{self, Head, Minting, Screened};
 use crate::refusal::{Code, Refusal};
 use crate::session;
+use crate::session::answer::Answer;
 use crate::token::Moment;
+use crate::trust::{Peer, TrustedPeer};
+use crate::value::Session;
 use clap::{Args, ValueEnum};
-use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri, Version};
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 #[derive(Args)]
@@ -21,9 +27,13 @@ pub(super) struct MintArgs {
     integration: String,
     #[command(flatten)]
     config: ConfigArg,
-    /// A session header of the request; may be given several times
+    /// A header that the session is read from: the request's, or with `probe` and `handoff` the app's
+    /// answer's; may be given several times
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     headers: Vec<OsString>,
+    /// The JSON body of the app's answer, with `from: probe`
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
     /// A cookie of the request; may be given several times
     #[arg(long, value_name = "K=V")]
     cookie: Vec<String>,
@@ -60,24 +70,32 @@ impl Format {
 }
 
 pub(super) fn run(args: &MintArgs) -> Result<(), u8> {
-    let headers = headers(args).map_err(|message| {
+    let misused = |message| {
         complain(&format!("{message}\n"));
         USAGE
-    })?;
+    };
+    let headers = headers(args).map_err(misused)?;
+    let body = args.body.as_deref().map(json).transpose().map_err(misused)?;
     let loaded = load(&args.config.config, args.format.wanted())?;
     for warning in &loaded.warnings {
         complain(&format!("{}\n", warning.headline(loaded.source.name())));
     }
-    rehearse(args, &loaded.config, &headers, loaded.source.name()).map_err(|refusal| {
+    let rehearsal = Rehearsal::new(&loaded.config.policy, headers, body);
+    rehearse(args, &loaded.config, &rehearsal, loaded.source.name()).map_err(|refusal| {
         explain_refusal(&refusal, loaded.source.name());
         FAILED
     })
 }
 
+fn json(path: &Path) -> Result<serde_json::Value, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("--body: {error}"))?;
+    serde_json::from_str(&text).map_err(|_| "--body: this file is no JSON".to_owned())
+}
+
 /// The request's header lines, as a trusted peer would send them.
 fn headers(args: &MintArgs) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    headers.insert(http::header::HOST, HeaderValue::from_static("localhost"));
+    headers.insert(HOST, HeaderValue::from_static("localhost"));
     for line in &args.headers {
         let bytes = line.as_bytes();
         let colon = bytes.iter().position(|&byte| byte == b':').ok_or("-H wants 'Name: value'")?;
@@ -96,11 +114,43 @@ fn headers(args: &MintArgs) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-fn rehearse(args: &MintArgs, config: &Config, headers: &HeaderMap, file: &str) -> Result<(), Refusal> {
+/// What the session is read from: the request, or the app's answer to it.
+struct Rehearsal {
+    request: HeaderMap,
+    answer: Answer,
+}
+
+impl Rehearsal {
+    /// With `from: headers` the request has the session's headers, and else the answer.
+    fn new(policy: &Policy, headers: HeaderMap, json: Option<serde_json::Value>) -> Self {
+        let mut request = headers.clone();
+        if policy.from != From::Headers {
+            request = HeaderMap::new();
+            for name in [HOST, COOKIE] {
+                request.extend(headers.get(&name).cloned().map(|value| (name, value)));
+            }
+        }
+        Self { request, answer: Answer { headers, json } }
+    }
+
+    fn session<'a>(
+        &'a self,
+        policy: &'a Policy,
+        trusted: Option<TrustedPeer>,
+    ) -> Result<Session<'a>, Refusal> {
+        match (&policy.from, trusted) {
+            (From::Headers, Some(trusted)) => session::headers::acquire(policy, &self.request, trusted),
+            (From::Headers, None) => Err(Refusal::new(Code::UntrustedPeer, "nobody is trusted")),
+            (From::Probe(_) | From::Handoff, _) => self.answer.session(policy, &self.request),
+        }
+    }
+}
+
+fn rehearse(args: &MintArgs, config: &Config, rehearsal: &Rehearsal, file: &str) -> Result<(), Refusal> {
     let policy = &config.policy;
     let uri: Uri = policy.install.path.path(&args.integration).parse().unwrap_or_default();
-    let peer =
-        policy.trust.example().ok_or_else(|| Refusal::new(Code::UntrustedPeer, "nobody is trusted"))?;
+    let peer = policy.trust.example().unwrap_or(Peer::ip(Ipv4Addr::LOCALHOST.into()));
+    let headers = &rehearsal.request;
     let head = Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers, peer };
     let ask = match decide::screen(policy, head)? {
         Screened::Install(ask) => ask,
@@ -108,9 +158,9 @@ fn rehearse(args: &MintArgs, config: &Config, headers: &HeaderMap, file: &str) -
             return Err(Refusal::new(Code::UnknownIntegration, "this is no integration's name"));
         }
     };
-    let session = match session::headers::acquire(&policy.fields, headers, ask.trusted) {
+    let session = match rehearsal.session(policy, ask.trusted) {
         Err(refusal) if args.format == Format::Explain => {
-            say(&explain::fields(policy, headers));
+            say(&explain::fields(policy, &rehearsal.answer.headers));
             return Err(refusal);
         }
         session => session?,

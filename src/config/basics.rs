@@ -155,7 +155,7 @@ pub(super) fn timeouts(reader: Option<Reader<'_>>) -> Option<Timeouts> {
 }
 
 /// Every wait has an end, and lasts at all.
-fn some_time(node: &Node) -> Result<Duration, Wrong> {
+pub(super) fn some_time(node: &Node) -> Result<Duration, Wrong> {
     match leaf::duration(node)? {
         Duration::ZERO => Err("no time at all is no time to wait; write at least 1ms".into()),
         time => Ok(time),

@@ -1,6 +1,6 @@
 //! What is wrong, or unwise, only when several parts of the file are seen together.
 
-use super::model::{Config, Endpoint, Policy};
+use super::model::{Config, Endpoint, From, Policy};
 use super::reader::Reader;
 use crate::claims::Used;
 use crate::fields::{Field, Presence, Source};
@@ -10,6 +10,7 @@ use std::net::IpAddr;
 /// Looks at the whole.
 pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     loops(config, root);
+    ask_somebody(config, root);
     mesh(config, root);
     for (index, field) in config.policy.fields.iter().enumerate() {
         lone_field(&config.policy, index, field, root);
@@ -23,6 +24,19 @@ fn loops(config: &Config, root: &Reader<'_>) {
     if own {
         let place = root.child_place("upstream");
         root.error_at(place, "upstream", format!("{} is where we listen ourselves", upstream.at));
+    }
+}
+
+/// Without an app there is nobody to say who a visitor is.
+fn ask_somebody(config: &Config, root: &Reader<'_>) {
+    let of_app = match &config.policy.from {
+        From::Headers => false,
+        From::Probe(probe) => probe.elsewhere.is_none(),
+        From::Handoff => true,
+    };
+    if of_app && config.upstream.is_none() {
+        let message = "the app is to say who a visitor is, and there is no `upstream`";
+        root.error_at(root.child_place("session"), "session.from", message);
     }
 }
 

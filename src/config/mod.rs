@@ -4,6 +4,7 @@
 //! `file` reads the tree, `env` puts the environment into it, and `reader` with the parsers of
 //! `leaf` and `net` takes it apart for those who know what belongs there.
 
+mod acquire;
 mod basics;
 mod check;
 pub mod env;

@@ -42,6 +42,12 @@ pub struct Policy {
     pub protected: Protected,
     /// `session.fields`, in their order.
     pub fields: Vec<Field>,
+    /// `session.from`
+    pub from: From,
+    /// `session.signed_in`
+    pub signed_in: Option<SignedIn>,
+    /// `session.signed_out`
+    pub signed_out: SignedOut,
     /// `pandium`
     pub pandium: Pandium,
     /// `token`
@@ -74,6 +80,61 @@ pub struct Key {
     pub encoding: &'static str,
     /// Where it is kept.
     pub source: String,
+}
+
+/// `session.from`: who says who the visitor is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// A trusted peer, by the headers of the request.
+    Headers,
+    /// The app, asked by us.
+    Probe(Probe),
+    /// The app, by its answer to the visitor's own request.
+    Handoff,
+}
+
+/// `session.probe`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Where the question goes, where that is not the app: the place, and the `Host` that it expects.
+    pub elsewhere: Option<(Endpoint, String)>,
+    /// The path, and the query where there is one.
+    pub path: String,
+    /// Whether the visitor's cookies go with it.
+    pub cookie: bool,
+    /// Whether the visitor's `Authorization` goes with it.
+    pub authorization: bool,
+    /// How long the whole answer may take.
+    pub timeout: Duration,
+}
+
+/// `session.signed_in`: a field that tells a visitor from nobody, for apps that call nobody somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The field's position.
+    pub field: usize,
+    /// Its values that mean nobody.
+    pub not: Vec<String>,
+}
+
+/// `session.signed_out`: what a visitor without a session gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignedOut {
+    /// 401.
+    Refused,
+    /// The way to the login.
+    Redirect(Vec<LoginPart>),
+}
+
+/// A piece of the address of the login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginPart {
+    /// As it is written.
+    Literal(String),
+    /// The path that was asked for, percent-encoded.
+    Path,
+    /// The same with those query parameters that would be carried over.
+    PathAndQuery,
 }
 
 /// `routes.install`

@@ -77,12 +77,15 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     };
     let claims = claims.unwrap_or(Written { place: Place::default(), tree: Tree::Broken });
     let integrations = listed.and_then(|listed| integrations::read(&listed, &claims, &context));
-    let ((fields, protected), pandium) = (session?.finish()?, pandium?);
+    let held = session?.finish()?;
     Some(Policy {
         trust: trust?,
-        protected,
-        fields,
-        pandium,
+        protected: held.protected,
+        fields: held.fields,
+        from: held.from,
+        signed_in: held.signed_in,
+        signed_out: held.signed_out,
+        pandium: pandium?,
         life: life?,
         install: install?,
         integrations: integrations?,

@@ -1,6 +1,8 @@
 //! `trust` and `session`: whom we believe, and what.
 
+use super::acquire;
 use super::leaf::{self, Wrong};
+use super::model::{From, SignedIn, SignedOut};
 use super::net;
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind as Shape, Node};
@@ -74,8 +76,19 @@ pub(super) struct Read {
     /// None where two of the names are one to many apps.
     protected: Option<Protected>,
     place: Place,
-    /// Whether `from` holds.
-    from: Option<()>,
+    /// None where it does not hold.
+    from: Option<From>,
+    signed_in: Option<Option<SignedIn>>,
+    signed_out: Option<SignedOut>,
+}
+
+/// All of `session` that holds.
+pub(super) struct Held {
+    pub(super) from: From,
+    pub(super) fields: Vec<Field>,
+    pub(super) protected: Protected,
+    pub(super) signed_in: Option<SignedIn>,
+    pub(super) signed_out: SignedOut,
 }
 
 /// A field by its name: whatever uses it knows that it is there, even if something is wrong with it.
@@ -88,7 +101,8 @@ struct Declared {
 /// `session`
 pub(super) fn read(reader: &Reader<'_>) -> Option<Read> {
     let map = reader.map()?;
-    let from = map.required("from").and_then(|from| from.read(|node| leaf::word(node, &[("headers", ())])));
+    let from = acquire::from(&map);
+    let signed_out = acquire::signed_out(&map);
     let fields = map.required("fields")?;
     let entries: Vec<_> = fields.map()?.entries().collect();
     if entries.is_empty() {
@@ -102,17 +116,30 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Read> {
             field: field(name, entry),
         })
         .collect();
+    let names: Vec<&str> = declared.iter().map(|it| it.name.as_str()).collect();
+    let signed_in = acquire::signed_in(&map, &names);
     let good: Vec<&Field> = declared.iter().filter_map(|it| it.field.as_ref()).collect();
-    let protected = protect(&good, reader);
-    (!declared.is_empty()).then_some(Read { declared, protected, place: reader.key_place(), from })
+    for field in &good {
+        check_source(field, from.as_ref(), reader);
+    }
+    // An answer of the app's is nobody else's word: what a visitor sends under these names is not read.
+    let protecting = if matches!(from, Some(From::Probe(_) | From::Handoff)) { &[] } else { good.as_slice() };
+    let protected = protect(protecting, reader);
+    let place = reader.key_place();
+    (!declared.is_empty()).then_some(Read { declared, protected, place, from, signed_in, signed_out })
 }
 
 impl Read {
-    /// The fields and the names to protect, if all of it holds.
-    pub(super) fn finish(self) -> Option<(Vec<Field>, Protected)> {
-        self.from?;
+    /// All of it, if all of it holds.
+    pub(super) fn finish(self) -> Option<Held> {
         let fields = self.declared.into_iter().map(|declared| declared.field).collect::<Option<_>>()?;
-        Some((fields, self.protected?))
+        Some(Held {
+            from: self.from?,
+            fields,
+            protected: self.protected?,
+            signed_in: self.signed_in?,
+            signed_out: self.signed_out?,
+        })
     }
 
     /// What a template knows of them.
@@ -129,7 +156,7 @@ impl Read {
 
     /// Request headers are anybody's word, unless somebody is trusted to set them.
     pub(super) fn need_trust(&self, trust: &Trust, root: &MapReader<'_>) {
-        if trust.peers().is_empty() && self.from.is_some() {
+        if trust.peers().is_empty() && self.from == Some(From::Headers) {
             root.at().error_at(
                 self.place,
                 "session.from",
@@ -139,11 +166,20 @@ impl Read {
     }
 }
 
+/// Only a probe's answer has a body that is read.
+fn check_source(field: &Field, from: Option<&From>, reader: &Reader<'_>) {
+    let asked = matches!(from, None | Some(From::Probe(_)));
+    if matches!(field.source, Source::Json(_)) && !asked {
+        let path = format!("session.fields.{}", field.name);
+        reader.error_at(field.place, &path, "`json` reads the answer to a probe: it needs `from: probe`");
+    }
+}
+
 fn protect(fields: &[&Field], reader: &Reader<'_>) -> Option<Protected> {
     let own = OWN.into_iter().map(HeaderName::from_static);
     let named = fields.iter().filter_map(|field| match &field.source {
         Source::Header { name, .. } => Some(name.clone()),
-        Source::Cookie(_) => None,
+        Source::Cookie(_) | Source::Json(_) => None,
     });
     Protected::new(own.chain(named).collect())
         .map_err(|(one, other)| {
@@ -242,15 +278,16 @@ fn read_or<T>(
 }
 
 fn source(map: &MapReader<'_>) -> Option<Source> {
-    match (map.get("header"), map.get("cookie")) {
-        (Some(header_name), None) => header_name.read(header),
-        (None, Some(cookie_name)) => cookie_name.read(cookie),
-        (Some(_), Some(cookie_name)) => {
-            cookie_name.error("a field has one source: `header` or `cookie`");
+    match (map.get("header"), map.get("cookie"), map.get("json")) {
+        (Some(header_name), None, None) => header_name.read(header),
+        (None, Some(cookie_name), None) => cookie_name.read(cookie),
+        (None, None, Some(pointer)) => pointer.read(json_pointer),
+        (_, Some(another), _) | (_, _, Some(another)) => {
+            another.error("a field has one source: `header`, `cookie` or `json`");
             None
         }
-        (None, None) => {
-            map.missing(&["header", "cookie"], "`header` or `cookie` is required here");
+        (None, None, None) => {
+            map.missing(&["header", "cookie"], "`header`, `cookie` or `json` is required here");
             None
         }
     }
@@ -270,6 +307,16 @@ fn header(node: &Node) -> Result<Source, Wrong> {
         return Err(format!("`{}` is a header of ours, and cannot be a field", header.written).into());
     }
     Ok(Source::Header { name: header.name, written: header.written })
+}
+
+/// RFC 6901: empty for the whole, or segments behind slashes.
+fn json_pointer(node: &Node) -> Result<Source, Wrong> {
+    let pointer = leaf::text(node)?;
+    let escapes = pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    if pointer.starts_with('/') && escapes {
+        return Ok(Source::Json(pointer.to_owned()));
+    }
+    Err("a JSON pointer is wanted here, such as /user/id".into())
 }
 
 /// RFC 6265 §4.1.1: a cookie's name is a token, as a header's is.

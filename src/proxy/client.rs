@@ -17,6 +17,10 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Instant;
 use tower_service::Service;
 
+/// How long an idle connection is used again, where the file does not say: old servers close theirs
+/// after two seconds.
+const KEEPALIVE: Duration = Duration::from_millis(1500);
+
 /// A pool of connections to the app.
 pub struct Client {
     pool: Pool<Connector, Body>,
@@ -46,15 +50,25 @@ fn chain(error: &dyn std::error::Error) -> String {
 impl Client {
     /// A client for this app.
     pub fn new(upstream: &Upstream, timeouts: &Timeouts) -> Self {
-        let connector = Connector { at: Arc::new(upstream.at.clone()), patience: timeouts.connect };
+        Self::pooled(upstream.at.clone(), upstream.keepalive, timeouts.response, timeouts.connect)
+    }
+
+    /// A client for a program that is asked short questions.
+    pub fn to(at: Endpoint, patience: Duration, timeouts: &Timeouts) -> Self {
+        Self::pooled(at, KEEPALIVE, patience, timeouts.connect)
+    }
+
+    fn pooled(at: Endpoint, keepalive: Duration, response: Duration, connect: Duration) -> Self {
+        let base = format!("http://{}", authority(&at));
+        let connector = Connector { at: Arc::new(at), patience: connect };
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
-            .pool_idle_timeout(upstream.keepalive)
+            .pool_idle_timeout(keepalive)
             .http1_preserve_header_case(true)
             .http1_max_headers(256)
             .build(connector);
-        Self { pool, base: format!("http://{}", authority(&upstream.at)), response: timeouts.response }
+        Self { pool, base, response }
     }
 
     /// The address of a path, as the pool wants it; the request line has the path alone.

@@ -5,7 +5,7 @@ use super::client::{Client, NoAnswer, is_timeout};
 use super::headers::{self, Seen};
 use crate::config::model::Timeouts;
 use crate::protected::Protected;
-use http::header::{Entry, HOST, HeaderValue};
+use http::header::{Entry, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
@@ -34,13 +34,14 @@ pub enum ForwardError {
     Late(NoAnswer),
 }
 
-/// Sends the visitor's request to the app.
+/// Sends the visitor's request to the app. `hidden` headers of its answer stay with us.
 pub async fn forward(
     client: &Client,
     protected: &Arc<Protected>,
     timeouts: &Timeouts,
     request: Request<Incoming>,
     seen: &Seen<'_>,
+    hidden: &[HeaderName],
 ) -> Result<Response<Body>, ForwardError> {
     let activity = Activity::start();
     let (mut parts, body) = request.into_parts();
@@ -54,7 +55,7 @@ pub async fn forward(
         return Err(ForwardError::Unasked);
     }
     parts.version = Version::HTTP_11;
-    headers::prepare_response(&mut parts.headers);
+    headers::prepare_response(&mut parts.headers, hidden);
     let protected = Arc::clone(protected);
     let trailers = Trailers::Strip(Arc::new(move |trailers| protected.strip(trailers)));
     Ok(Response::from_parts(parts, Body::passing(body, timeouts.stall, trailers)))

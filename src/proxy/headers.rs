@@ -4,7 +4,7 @@ use crate::protected::{OWN, Protected};
 use crate::trust::{Peer, TrustedPeer};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use http_body::Body as HttpBody;
 use std::sync::LazyLock;
@@ -86,8 +86,26 @@ pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Se
     describe(headers, seen);
 }
 
-/// Makes the app's header fields those of an answer to the visitor.
-pub fn prepare_response(headers: &mut HeaderMap) {
+/// What a request of ours to the app says of the visitor's, as passing that through would.
+pub fn describe_probe(headers: &mut HeaderMap, visitor: &HeaderMap, seen: &Seen<'_>) {
+    let mut carry = |name: &HeaderName| {
+        for value in visitor.get_all(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    };
+    carry(&HOST);
+    carry(&USER_AGENT);
+    if seen.trusted.is_some() {
+        DESCRIPTION.names().iter().for_each(carry);
+    }
+    describe(headers, seen);
+}
+
+/// Makes the app's header fields those of an answer to the visitor, `hidden` ones left out.
+pub fn prepare_response(headers: &mut HeaderMap, hidden: &[HeaderName]) {
+    for name in hidden {
+        headers.remove(name);
+    }
     // RFC 9112 §6.3: beside a transfer coding a length means nothing.
     if headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);

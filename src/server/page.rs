@@ -12,9 +12,23 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1f2933;backg
     h1{font-size:1.375rem;margin:0 0 .5rem}p{margin:.5rem 0}small{color:#616e7c}\
     code{background:#f0f2f5;border-radius:4px;padding:.1em .35em;overflow-wrap:anywhere}";
 
+/// The page that leads out of a frame to the login. The address is the file's, and what of the
+/// visitor's is in it is percent-encoded; `&` and quotes are escaped all the same.
+pub fn login(address: &str, id: &RequestId) -> String {
+    let address = address.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    let advice = format!(
+        "You are signed out. <a href=\"{address}\" target=\"_top\">Sign in</a>, then open this page again."
+    );
+    page("Please sign in", &advice, "signed-out", id)
+}
+
 /// The page for a code. All that stands in it is ours or plain by its type: nothing needs escaping.
 pub fn refusal(status: StatusCode, code: &str, id: &RequestId) -> String {
     let (title, advice) = words(status, code);
+    page(title, advice, code, id)
+}
+
+fn page(title: &str, advice: &str, code: &str, id: &RequestId) -> String {
     let time = httpdate::fmt_http_date(SystemTime::now());
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\

@@ -16,6 +16,7 @@ use http::{Response, StatusCode};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// Why there is no answer of the app's.
@@ -71,8 +72,8 @@ impl From<&ForwardError> for Failure {
     }
 }
 
-fn status(code: Code) -> StatusCode {
-    match code {
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal.code {
         Code::BadHost
         | Code::AmbiguousPath
         | Code::NominatedHeader
@@ -86,6 +87,7 @@ fn status(code: Code) -> StatusCode {
         }
         Code::UnknownIntegration => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Code::SessionUnavailable if refusal.evidence.late => StatusCode::GATEWAY_TIMEOUT,
         Code::SessionUnavailable => StatusCode::BAD_GATEWAY,
         Code::KeyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::TokenTooLarge => StatusCode::INTERNAL_SERVER_ERROR,
@@ -94,7 +96,7 @@ fn status(code: Code) -> StatusCode {
 
 /// The answer to a refused request.
 pub fn refusal(refusal: &Refusal, headers: &HeaderMap, id: &RequestId) -> Response<Body> {
-    let mut answer = told(status(refusal.code), refusal.code.as_str(), headers, id);
+    let mut answer = told(status(refusal), refusal.code.as_str(), headers, id);
     if refusal.code == Code::MethodNotAllowed {
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
     }
@@ -121,6 +123,26 @@ pub fn redirect(token: TenantToken, id: &RequestId) -> Result<Response<Body>, ht
     Ok(answer)
 }
 
+/// The way to the login. Login pages refuse to be framed: in an iframe there is a link out of it.
+pub fn login(address: &HeaderValue, asked: &HeaderMap, id: &RequestId) -> Response<Body> {
+    let framed = asked.get_all(SEC_FETCH_DEST).iter().any(|value| value == "iframe");
+    let Some(address) = address.to_str().ok().filter(|_| framed) else {
+        let mut answer = bare(StatusCode::FOUND, id);
+        answer.headers_mut().insert(LOCATION, address.clone());
+        return answer;
+    };
+    let mut answer = bare(StatusCode::UNAUTHORIZED, id);
+    *answer.body_mut() = Body::full(page::login(address, id));
+    dress_page(answer.headers_mut());
+    answer
+}
+
+fn dress_page(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
+}
+
 /// A page for whoever takes HTML, a problem (RFC 9457) for everybody else.
 fn told(status: StatusCode, code: &'static str, asked: &HeaderMap, id: &RequestId) -> Response<Body> {
     let html = wants_html(asked);
@@ -128,11 +150,11 @@ fn told(status: StatusCode, code: &'static str, asked: &HeaderMap, id: &RequestI
     let mut answer = bare(status, id);
     *answer.body_mut() = Body::full(text);
     let headers = answer.headers_mut();
-    let kind = if html { "text/html; charset=utf-8" } else { "application/problem+json" };
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if html {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
+        dress_page(headers);
+    } else {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
     answer
 }

@@ -2,7 +2,9 @@
 
 use super::reply::{self, Failure};
 use crate::config::Config;
+use crate::config::model::{From, Integration, Policy, Probe, SignedOut};
 use crate::decide::{self, Ask, Head, Minting, Screened};
+use crate::fields::Source;
 use crate::protected::Protected;
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
@@ -10,9 +12,17 @@ use crate::proxy::forward::forward;
 use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly};
 use crate::refusal::{Code, Refusal};
 use crate::session;
+use crate::session::answer::Answer;
+use crate::session::probe::{self, Told};
 use crate::telemetry::RequestId;
 use crate::token::Moment;
 use crate::trust::{Peer, TrustedPeer};
+use crate::value::Session;
+use http::header::{
+    ACCEPT, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, RANGE, SET_COOKIE,
+};
+use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use std::sync::Arc;
@@ -23,7 +33,11 @@ pub struct Service {
     config: Config,
     /// Shared with the bodies that outlive a request's handling.
     protected: Arc<Protected>,
+    /// The fields' headers, where the app's answers have them: no visitor's business.
+    hidden: Vec<HeaderName>,
     client: Option<Client>,
+    /// Whom a probe asks, where that is not the app.
+    probed: Option<Client>,
 }
 
 /// An answer, and what the access line says of it.
@@ -32,12 +46,33 @@ struct Answered {
     code: &'static str,
 }
 
+/// One request, but for its body: what every step of its life needs to know.
+struct Visit<'v> {
+    parts: &'v Parts,
+    peer: Peer,
+    trusted: Option<TrustedPeer>,
+    id: &'v RequestId,
+}
+
+impl Visit<'_> {
+    fn seen(&self) -> Seen<'_> {
+        Seen { peer: self.peer, trusted: self.trusted, scheme: "http", request_id: self.id.as_str() }
+    }
+}
+
 impl Service {
     /// A service for this configuration.
     pub fn new(config: Config) -> Self {
         let client = config.upstream.as_ref().map(|upstream| Client::new(upstream, &config.timeouts));
+        let probed = match &config.policy.from {
+            From::Probe(Probe { elsewhere: Some((at, _)), timeout, .. }) => {
+                Some(Client::to(at.clone(), *timeout, &config.timeouts))
+            }
+            _ => None,
+        };
         let protected = Arc::new(config.policy.protected.clone());
-        Self { config, protected, client }
+        let hidden = hidden(&config.policy);
+        Self { config, protected, hidden, client, probed }
     }
 
     /// Answers one request.
@@ -70,45 +105,111 @@ impl Service {
                 code: failure.as_str(),
             };
         }
+        let (parts, body) = request.into_parts();
+        let trusted = self.config.policy.trust.admit(peer);
+        let visit = Visit { parts: &parts, peer, trusted, id };
         let head = Head {
-            method: request.method(),
-            uri: request.uri(),
-            version: request.version(),
-            headers: request.headers(),
+            method: &parts.method,
+            uri: &parts.uri,
+            version: parts.version,
+            headers: &parts.headers,
             peer,
         };
-        let trusted = match decide::screen(&self.config.policy, head) {
-            Ok(Screened::Pass(trusted)) => trusted,
-            Ok(Screened::Install(ask)) => {
-                let answer = self.install(ask, &request, id);
-                return answer.unwrap_or_else(|refusal| refuse(peer, &refusal, &request, id));
+        match decide::screen(&self.config.policy, head) {
+            Ok(Screened::Pass(trusted)) => {
+                let request = Request::from_parts(parts, body);
+                self.pass(peer, trusted, request, id).await
             }
-            Err(refusal) => return refuse(peer, &refusal, &request, id),
-        };
-        self.pass(peer, trusted, request, id).await
+            Ok(Screened::Install(ask)) => self.install(ask, &visit, body).await,
+            Err(refusal) => self.refuse(&visit, None, &refusal),
+        }
     }
 
-    /// Sends the visitor to Pandium.
-    fn install(
-        &self,
-        ask: Ask<'_, '_>,
-        request: &Request<Incoming>,
-        id: &RequestId,
-    ) -> Result<Answered, Refusal> {
+    /// Sends the visitor to Pandium, once somebody has said who it is.
+    async fn install(&self, ask: Ask<'_, '_>, visit: &Visit<'_>, body: Incoming) -> Answered {
         let policy = &self.config.policy;
-        let session = session::headers::acquire(&policy.fields, request.headers(), ask.trusted)?;
+        match &policy.from {
+            From::Headers => {
+                let minted = ask
+                    .trusted
+                    .ok_or_else(|| decide::untrusted(visit.peer))
+                    .and_then(|trusted| session::headers::acquire(policy, &visit.parts.headers, trusted))
+                    .and_then(|session| self.mint(ask, visit, &session));
+                self.conclude(visit, ask, minted)
+            }
+            From::Probe(probe) => self.probe(probe, ask, visit).await,
+            From::Handoff => self.handoff(ask, visit, body).await,
+        }
+    }
+
+    /// Asks the app, and goes by its answer.
+    async fn probe(&self, probe: &Probe, ask: Ask<'_, '_>, visit: &Visit<'_>) -> Answered {
+        let policy = &self.config.policy;
+        let Some(client) = self.probed.as_ref().or(self.client.as_ref()) else {
+            return self.refuse(visit, Some(ask), &probe::unavailable("there is no app to ask", false));
+        };
+        let told = probe::ask(client, probe, policy, &visit.parts.headers, &visit.seen()).await;
+        match told {
+            Ok(Told::Answer(answer)) => self.go_by(&answer, ask, visit),
+            Ok(Told::Nobody(answer)) => {
+                let nobody = Refusal::new(Code::SignedOut, "the app's answer names nobody").source("probe");
+                with_cookies(self.refuse(visit, Some(ask), &nobody), &answer)
+            }
+            Err(refusal) => self.refuse(visit, Some(ask), &refusal),
+        }
+    }
+
+    /// Lets the app answer the visitor's own request, and takes over where it says who that is.
+    async fn handoff(&self, ask: Ask<'_, '_>, visit: &Visit<'_>, body: Incoming) -> Answered {
+        let mut parts = visit.parts.clone();
+        // With these, a 200 could come as a 304 or a 206.
+        for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE] {
+            parts.headers.remove(name);
+        }
+        let Some(client) = &self.client else {
+            return self.refuse(visit, Some(ask), &probe::unavailable("there is no app to ask", false));
+        };
+        let request = Request::from_parts(parts, body);
+        let timeouts = &self.config.timeouts;
+        match forward(client, &self.protected, timeouts, request, &visit.seen(), &[]).await {
+            Ok(mut response) => {
+                let answer = Answer { headers: response.headers().clone(), json: None };
+                if response.status().as_u16() == 200 && answer.speaks(&self.config.policy) {
+                    return self.go_by(&answer, ask, visit);
+                }
+                for name in &self.hidden {
+                    response.headers_mut().remove(name);
+                }
+                Answered { response, code: "passed" }
+            }
+            Err(error) => {
+                let late = Failure::from(&error) == Failure::Late;
+                tracing::warn!(request_id = %visit.id, %error, "no answer to a handoff");
+                self.refuse(visit, Some(ask), &probe::unavailable("the app gave no answer", late))
+            }
+        }
+    }
+
+    /// Mints by what the app said; its cookies go to the visitor whatever comes of it.
+    fn go_by(&self, answer: &Answer, ask: Ask<'_, '_>, visit: &Visit<'_>) -> Answered {
+        let session = answer.session(&self.config.policy, &visit.parts.headers);
+        let minted = session.and_then(|session| self.mint(ask, visit, &session));
+        with_cookies(self.conclude(visit, ask, minted), answer)
+    }
+
+    fn mint(&self, ask: Ask<'_, '_>, visit: &Visit<'_>, session: &Session<'_>) -> Result<Answered, Refusal> {
         let minting = Minting {
             integration: ask.integration,
             requested: ask.requested,
-            session: &session,
-            query: request.uri().query(),
-            request_id: id.as_str(),
+            session,
+            query: visit.parts.uri.query(),
+            request_id: visit.id.as_str(),
             moment: Moment::fresh(),
         };
-        let token = decide::mint(policy, minting)?;
+        let token = decide::mint(&self.config.policy, minting)?;
         self.audit(minting);
         let unwritable = |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
-        let response = reply::redirect(token, id).map_err(unwritable)?;
+        let response = reply::redirect(token, visit.id).map_err(unwritable)?;
         Ok(Answered { response, code: "minted" })
     }
 
@@ -120,7 +221,8 @@ impl Service {
         else {
             return;
         };
-        let subject = minting.integration.template.subject(&decide::inputs(policy, minting));
+        let inputs = decide::inputs(policy, minting);
+        let subject = minting.integration.template.subject(&inputs);
         tracing::info!(
             integration = minting.requested,
             jti = %minting.moment.jti,
@@ -139,14 +241,15 @@ impl Service {
         request: Request<Incoming>,
         id: &RequestId,
     ) -> Answered {
-        let asked = request.headers().get(http::header::ACCEPT).cloned();
+        let asked = request.headers().get(ACCEPT).cloned();
         let failed = |failure: Failure| {
-            let headers = asked.map(|accept| (http::header::ACCEPT, accept)).into_iter().collect();
+            let headers = asked.map(|accept| (ACCEPT, accept)).into_iter().collect();
             Answered { response: reply::failure(failure, &headers, id), code: failure.as_str() }
         };
         let Some(client) = &self.client else { return failed(Failure::NoApp) };
         let seen = Seen { peer, trusted, scheme: "http", request_id: id.as_str() };
-        match forward(client, &self.protected, &self.config.timeouts, request, &seen).await {
+        let timeouts = &self.config.timeouts;
+        match forward(client, &self.protected, timeouts, request, &seen, &self.hidden).await {
             Ok(response) => Answered { response, code: "passed" },
             Err(error) => {
                 let failure = Failure::from(&error);
@@ -155,9 +258,57 @@ impl Service {
             }
         }
     }
+
+    fn conclude(&self, visit: &Visit<'_>, ask: Ask<'_, '_>, minted: Result<Answered, Refusal>) -> Answered {
+        minted.unwrap_or_else(|refusal| self.refuse(visit, Some(ask), &refusal))
+    }
+
+    fn refuse(&self, visit: &Visit<'_>, ask: Option<Ask<'_, '_>>, refusal: &Refusal) -> Answered {
+        log_refusal(visit, refusal);
+        let headers = &visit.parts.headers;
+        let response = match self.login(visit, ask.map(|ask| ask.integration), refusal) {
+            Some(login) => reply::login(&login, headers, visit.id),
+            None => reply::refusal(refusal, headers, visit.id),
+        };
+        Answered { response, code: refusal.code.as_str() }
+    }
+
+    /// The way to the login, for somebody who has to sign in.
+    fn login(
+        &self,
+        visit: &Visit<'_>,
+        integration: Option<&Integration>,
+        refusal: &Refusal,
+    ) -> Option<HeaderValue> {
+        let SignedOut::Redirect(parts) = &self.config.policy.signed_out else { return None };
+        if refusal.code != Code::SignedOut {
+            return None;
+        }
+        HeaderValue::from_str(&decide::login(parts, &visit.parts.uri, integration)).ok()
+    }
 }
 
-fn refuse(peer: Peer, refusal: &Refusal, request: &Request<Incoming>, id: &RequestId) -> Answered {
+/// With `from: headers` the fields' headers are the request's, and the app's answers are its own.
+fn hidden(policy: &Policy) -> Vec<HeaderName> {
+    if policy.from == From::Headers {
+        return Vec::new();
+    }
+    let header = |source: &Source| match source {
+        Source::Header { name, .. } => Some(name.clone()),
+        Source::Cookie(_) | Source::Json(_) => None,
+    };
+    policy.fields.iter().filter_map(|field| header(&field.source)).collect()
+}
+
+/// Apps change the ids of their sessions with any answer.
+fn with_cookies(mut answered: Answered, answer: &Answer) -> Answered {
+    for cookie in answer.cookies() {
+        answered.response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    answered
+}
+
+fn log_refusal(visit: &Visit<'_>, refusal: &Refusal) {
     let evidence = &refusal.evidence;
     tracing::warn!(
         code = refusal.code.as_str(),
@@ -165,11 +316,10 @@ fn refuse(peer: Peer, refusal: &Refusal, request: &Request<Incoming>, id: &Reque
         field = evidence.field.as_deref(),
         source = evidence.source.as_deref(),
         config_line = evidence.place.map(|place| place.line),
-        %peer,
-        request_id = %id,
+        peer = %visit.peer,
+        request_id = %visit.id,
         "refused"
     );
-    Answered { response: reply::refusal(refusal, request.headers(), id), code: refusal.code.as_str() }
 }
 
 /// A trusted peer's id is taken over, so that its log and ours name the request alike.

@@ -1,0 +1,174 @@
+//! `session.from` and what belongs to it: whom we ask, and what is done about nobody.
+
+use super::leaf::{self, Wrong};
+use super::model::{Endpoint, From, LoginPart, Probe, SignedIn, SignedOut};
+use super::net::{self, PlainHttp};
+use super::reader::{MapReader, Reader};
+use super::tree::{Kind, Node, Style};
+use std::time::Duration;
+
+/// The words for `session.from`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Headers,
+    Probe,
+    Handoff,
+}
+
+const WORDS: [(&str, Word); 3] =
+    [("headers", Word::Headers), ("probe", Word::Probe), ("handoff", Word::Handoff)];
+
+/// `session.from`, with `session.probe`.
+pub(super) fn from(map: &MapReader<'_>) -> Option<From> {
+    let word = map.required("from").and_then(|from| from.read(|node| leaf::word(node, &WORDS)));
+    let asked = map.get("probe");
+    match (word?, asked) {
+        (Word::Headers, None) => Some(From::Headers),
+        (Word::Handoff, None) => Some(From::Handoff),
+        (Word::Probe, Some(asked)) => probe(&asked).map(From::Probe),
+        (Word::Probe, None) => {
+            let at = map.at();
+            let message = "`from: probe` needs `probe: { path: /who-am-i }`: whom to ask";
+            at.error_at(at.key_place(), at.path(), message);
+            None
+        }
+        (Word::Headers | Word::Handoff, Some(asked)) => {
+            asked.error("nobody is asked with this `from`; write `from: probe`, or drop the key");
+            None
+        }
+    }
+}
+
+fn probe(reader: &Reader<'_>) -> Option<Probe> {
+    let map = reader.map()?;
+    let place = match (map.get("path"), map.get("url")) {
+        (Some(path), None) => path.read(target).map(|path| (None, path)),
+        (None, Some(url)) => url.read(elsewhere).map(|(at, host, path)| (Some((at, host)), path)),
+        (Some(_), Some(url)) => {
+            url.error("a probe has one place: `path` on the app, or `url`");
+            None
+        }
+        (None, None) => {
+            let message = "`path` (on the app) or `url` is required here";
+            reader.error_at(reader.key_place(), reader.path(), message);
+            None
+        }
+    };
+    let send = match map.get("send") {
+        Some(send) => send.list(|node| leaf::word(node, &[("cookie", 'c'), ("authorization", 'a')])),
+        None => Some(vec!['c', 'a']),
+    };
+    let timeout =
+        map.get("timeout").map_or(Some(Duration::from_secs(2)), |it| it.read(super::basics::some_time));
+    let (elsewhere, path) = place?;
+    let send = send?;
+    let (cookie, authorization) = (send.contains(&'c'), send.contains(&'a'));
+    Some(Probe { elsewhere, path, cookie, authorization, timeout: timeout? })
+}
+
+/// A path, and a query where there is one, as they stand in a request line.
+fn target(node: &Node) -> Result<String, Wrong> {
+    let text = leaf::filled(node)?;
+    if !text.starts_with('/') || text.starts_with("//") {
+        return Err("a path is wanted here that begins with one `/`".into());
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>' | b'\\'))
+    {
+        return Err("a path is made of plain characters; percent-encode the others".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// `http://host:port/path`
+fn elsewhere(node: &Node) -> Result<(Endpoint, String, String), Wrong> {
+    let text = leaf::filled(node)?;
+    let behind = text.find("://").map_or(text.len(), |at| at + 3);
+    let slash = text.get(behind..).and_then(|rest| rest.find('/')).map_or(text.len(), |at| behind + at);
+    let (base, path) = text.split_at_checked(slash).unwrap_or((text, ""));
+    let part = |text: &str| Node {
+        place: node.place,
+        kind: Kind::Text { text: text.to_owned(), style: Style::Quoted },
+    };
+    let url = net::base_url(&part(base), PlainHttp::Anywhere)?;
+    if url.tls {
+        return Err("https:// is not built yet for a probe; write http://host:port/path".into());
+    }
+    let path = if path.is_empty() { "/".to_owned() } else { target(&part(path))? };
+    let host = base.trim_start_matches("http://").to_owned();
+    Ok((Endpoint::Tcp { host: url.host, port: url.port.unwrap_or(80) }, host, path))
+}
+
+/// `session.signed_in`: `{field: NAME, not: [values]}`.
+pub(super) fn signed_in(map: &MapReader<'_>, fields: &[&str]) -> Option<Option<SignedIn>> {
+    let Some(reader) = map.get("signed_in") else { return Some(None) };
+    let map = reader.map()?;
+    let field = map.required("field").and_then(|field| {
+        let words: Vec<(&str, usize)> = fields.iter().copied().zip(0..).collect();
+        field.read(|node| leaf::word(node, &words))
+    });
+    let not = map.required("not").and_then(|not| not.list(|node| leaf::text(node).map(str::to_owned)));
+    Some(Some(SignedIn { field: field?, not: not? }))
+}
+
+/// `session.signed_out`: `401`, or `{redirect: "/login?next=${request.path}"}`.
+pub(super) fn signed_out(map: &MapReader<'_>) -> Option<SignedOut> {
+    let Some(reader) = map.get("signed_out") else { return Some(SignedOut::Refused) };
+    if reader.is_map() {
+        let map = reader.map()?;
+        return map.required("redirect")?.read(login).map(SignedOut::Redirect);
+    }
+    match &reader.node().kind {
+        Kind::Int(digits) if digits == "401" => Some(SignedOut::Refused),
+        _ => {
+            reader.error("401 is wanted here, or `{ redirect: \"/login?next=${request.path}\" }`");
+            None
+        }
+    }
+}
+
+fn login(node: &Node) -> Result<Vec<LoginPart>, Wrong> {
+    let text = leaf::filled(node)?;
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, behind) = after.split_once('}').ok_or("`${` without `}`")?;
+        if !before.is_empty() {
+            parts.push(LoginPart::Literal(before.to_owned()));
+        }
+        parts.push(match name.trim() {
+            "request.path" => LoginPart::Path,
+            "request.path_and_query" => LoginPart::PathAndQuery,
+            _ => return Err("here only ${request.path} and ${request.path_and_query} are read".into()),
+        });
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        parts.push(LoginPart::Literal(rest.to_owned()));
+    }
+    check_login(&parts)?;
+    Ok(parts)
+}
+
+/// A path on the same host, or an address whose host the file itself fixes: what a visitor sends is
+/// never more than a part of the path or the query.
+fn check_login(parts: &[LoginPart]) -> Result<(), Wrong> {
+    let Some(LoginPart::Literal(start)) = parts.first() else {
+        return Err("the address begins with a path of the file's, such as /login".into());
+    };
+    let graphic = |part: &LoginPart| match part {
+        LoginPart::Literal(text) => text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\'),
+        LoginPart::Path | LoginPart::PathAndQuery => true,
+    };
+    if !parts.iter().all(graphic) {
+        return Err("an address is made of plain characters; percent-encode the others".into());
+    }
+    let host = start.strip_prefix("https://").or_else(|| start.strip_prefix("http://"));
+    match host {
+        Some(host) if host.find('/').is_some_and(|at| at > 0) && !host.contains('@') => Ok(()),
+        None if start.starts_with('/') && !start.starts_with("//") => Ok(()),
+        _ => {
+            Err("a path on the same host is wanted here, or an address with its host and a `/` behind it"
+                .into())
+        }
+    }
+}

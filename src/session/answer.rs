@@ -1,0 +1,58 @@
+//! A session from an answer of the app's, which no visitor can forge.
+
+use super::{about, complete, cookie, flawed};
+use crate::config::model::Policy;
+use crate::fields::{Field, Source};
+use crate::refusal::{Code, Refusal};
+use crate::value::{Session, Value};
+use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
+
+/// What the app said of a visitor.
+pub struct Answer {
+    /// The header lines of its answer.
+    pub headers: HeaderMap,
+    /// The JSON of its body, where that was asked for.
+    pub json: Option<serde_json::Value>,
+}
+
+impl Answer {
+    /// The cookies that it gives the visitor: apps change the ids of their sessions.
+    pub fn cookies(&self) -> Vec<HeaderValue> {
+        self.headers.get_all(SET_COOKIE).iter().cloned().collect()
+    }
+
+    /// Whether it says anything of a visitor at all.
+    pub fn speaks(&self, policy: &Policy) -> bool {
+        policy.fields.iter().any(|field| match &field.source {
+            Source::Header { name, .. } => {
+                self.headers.get(name).is_some_and(|value| !matches!(field.read(value.as_bytes()), Ok(None)))
+            }
+            Source::Json(pointer) => self.json.as_ref().and_then(|json| json.pointer(pointer)).is_some(),
+            Source::Cookie(_) => false,
+        })
+    }
+
+    /// Reads the session. Cookies are the visitor's: those of the request.
+    pub fn session<'a>(&'a self, policy: &'a Policy, asked: &HeaderMap) -> Result<Session<'a>, Refusal> {
+        let values = policy.fields.iter().map(|field| self.read(field, asked)).collect::<Result<_, _>>()?;
+        complete(policy, values)
+    }
+
+    fn read<'a>(&'a self, field: &'a Field, asked: &HeaderMap) -> Result<Option<Value<'a>>, Refusal> {
+        let read = match &field.source {
+            Source::Cookie(name) => return cookie(field, name, asked),
+            Source::Header { name, .. } => {
+                let mut values = self.headers.get_all(name).iter();
+                let first = values.next();
+                if values.next().is_some() {
+                    return Err(about(field, Code::DuplicateHeader, "the app sent it more than once"));
+                }
+                first.map(|value| field.read(value.as_bytes()))
+            }
+            Source::Json(pointer) => {
+                self.json.as_ref().and_then(|json| json.pointer(pointer)).map(|json| field.read_json(json))
+            }
+        };
+        read.transpose().map(Option::flatten).map_err(|flaw| flawed(field, &flaw))
+    }
+}
