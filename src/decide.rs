@@ -9,7 +9,7 @@ use crate::config::model::{Address, From, Integration, Integrations, LoginPart, 
 use crate::protected::Breach;
 use crate::query::{self, TOKEN};
 use crate::refusal::{Code, Refusal};
-use crate::route::{self, Owner};
+use crate::route::{self, Door, Owner, Route};
 use crate::slug::Slug;
 use crate::token::{Around, Moment, Payload, TenantToken};
 use crate::trust::{Peer, TrustedPeer};
@@ -44,6 +44,8 @@ pub enum Screened<'p, 'a> {
 /// A visitor's wish for one integration, from a peer that may say who the visitor is.
 #[derive(Clone, Copy)]
 pub struct Ask<'p, 'a> {
+    /// How the token is to be delivered.
+    pub door: Door,
     /// The integration.
     pub integration: &'p Integration,
     /// Its name as it was asked for: another than the integration's own where that is `*`.
@@ -57,7 +59,7 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
     check_host(head)?;
     let path = head.uri.path();
     let trusted = policy.trust.admit(head.peer);
-    match route::owner(path, &[&policy.install.path]) {
+    match route::owner(path, &policy.routes) {
         Owner::Ambiguous => {
             Err(Refusal::new(Code::AmbiguousPath, "the path is ours only in one reading of it"))
         }
@@ -66,15 +68,15 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
             trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
             Ok(Screened::Pass(trusted))
         }
-        Owner::Ours => {
-            check_method(head.method)?;
-            check_browser(head.headers, policy.install.cross_site_iframe)?;
+        Owner::Ours(route) => {
+            check_method(head.method, route.door)?;
+            check_browser(head.headers, route.door, policy.install.cross_site_iframe)?;
             if trusted.is_none() && policy.from == From::Headers {
                 return Err(untrusted(head.peer));
             }
             trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
-            let (requested, integration) = find(policy, path)?;
-            Ok(Screened::Install(Ask { integration, requested, trusted }))
+            let (requested, integration) = find(policy, route, path)?;
+            Ok(Screened::Install(Ask { door: route.door, integration, requested, trusted }))
         }
     }
 }
@@ -142,9 +144,10 @@ fn check_method_of_app(method: &Method) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A token is minted for `GET` alone; `HEAD` would spend one unseen.
-fn check_method(method: &Method) -> Result<(), Refusal> {
-    if method == Method::GET {
+/// A token is minted for `GET` alone; `HEAD` would spend one unseen. A proxy that asks for a decision
+/// does so with the method of its visitor's own request.
+fn check_method(method: &Method, door: Door) -> Result<(), Refusal> {
+    if method == Method::GET || door == Door::Decision {
         return Ok(());
     }
     Err(Refusal::new(Code::MethodNotAllowed, "only GET is answered here"))
@@ -156,18 +159,23 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// What the browser says of the request (Fetch Metadata; Sec-Purpose of the Fetch standard).
-fn check_browser(headers: &HeaderMap, cross_site_iframe: bool) -> Result<(), Refusal> {
+fn check_browser(headers: &HeaderMap, door: Door, cross_site_iframe: bool) -> Result<(), Refusal> {
     if [SEC_PURPOSE, PURPOSE].iter().any(|name| any_value(headers, name, is_ahead_of_visitor)) {
         return Err(Refusal::new(Code::Prefetch, "the browser is fetching ahead of its visitor"));
     }
-    let from_elsewhere = |value: &[u8]| !matches!(value, b"same-origin" | b"same-site" | b"none");
+    // What a script may read is for the app's own pages.
+    let from_elsewhere = |value: &[u8]| match value {
+        b"same-origin" | b"none" => false,
+        b"same-site" => door == Door::Link,
+        _ => true,
+    };
     if !any_value(headers, &SEC_FETCH_SITE, from_elsewhere) {
         return Ok(());
     }
     let mut destinations = headers.get_all(SEC_FETCH_DEST).iter();
     match (destinations.next().map(http::HeaderValue::as_bytes), destinations.next()) {
-        (Some(b"document"), None) => Ok(()),
-        (Some(b"iframe"), None) if cross_site_iframe => Ok(()),
+        (Some(b"document"), None) if door != Door::Link => Ok(()),
+        (Some(b"iframe"), None) if cross_site_iframe && door != Door::Link => Ok(()),
         (Some(b"iframe"), None) => Err(Refusal::new(
             Code::CrossSite,
             "an iframe on another site; where the app itself is embedded, or logs in elsewhere inside the frame, \
@@ -201,8 +209,12 @@ fn check_hygiene(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::new(code, detail).source(format!("header {name}")))
 }
 
-fn find<'p, 'a>(policy: &'p Policy, path: &'a str) -> Result<(&'a str, &'p Integration), Refusal> {
-    let requested = policy.install.path.integration(path);
+fn find<'p, 'a>(
+    policy: &'p Policy,
+    route: &Route,
+    path: &'a str,
+) -> Result<(&'a str, &'p Integration), Refusal> {
+    let requested = route.integration(path);
     let found = requested.and_then(|name| Some((name, policy.integrations.get(name)?)));
     found.ok_or_else(|| Refusal::new(Code::UnknownIntegration, "`integrations` does not have it"))
 }

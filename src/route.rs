@@ -56,6 +56,11 @@ impl Pattern {
         Ok(Self { prefix: prefix.to_owned(), suffix: suffix.to_owned() })
     }
 
+    /// What all of its addresses begin with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Whether the path lies below this route's literal prefix.
     pub fn owns(&self, path: &str) -> bool {
         path.starts_with(&self.prefix)
@@ -84,25 +89,60 @@ fn is_plain(segment: &str) -> bool {
     segment.bytes().all(plain) && segment != "." && segment != ".."
 }
 
+/// What is behind a route: how the token is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// The visitor is sent to Pandium.
+    Install,
+    /// A page's script gets the address.
+    Link,
+    /// The proxy in front gets the address and the token.
+    Decision,
+}
+
+/// One of `routes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// What is behind it.
+    pub door: Door,
+    /// Where it is.
+    pub pattern: Pattern,
+}
+
+impl Route {
+    /// The integration that the path asks for. Envoy puts the path of the visitor's own request behind
+    /// that of the decision route.
+    pub fn integration<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let tail = path.strip_prefix(self.pattern.prefix.as_str())?.split_once('/');
+        match tail {
+            Some((name, _)) if self.door == Door::Decision && self.pattern.suffix.is_empty() => {
+                is_slug(name).then_some(name)
+            }
+            _ => self.pattern.integration(path),
+        }
+    }
+}
+
 /// Whose a path is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub enum Owner<'r> {
     /// Not ours, in any reading.
     App,
     /// Ours, byte for byte.
-    Ours,
+    Ours(&'r Route),
     /// Ours in one reading, and the app's in another.
     Ambiguous,
 }
 
 /// Whose this path is, for routes with these prefixes.
-pub fn owner(path: &str, routes: &[&Pattern]) -> Owner {
-    let owned = |path: &str| routes.iter().any(|route| route.owns(path));
-    let ours = owned(path);
-    if is_canonical(path) {
-        return if ours { Owner::Ours } else { Owner::App };
+pub fn owner<'r>(path: &str, routes: &'r [Route]) -> Owner<'r> {
+    let owned = |path: &str| routes.iter().find(|route| route.pattern.owns(path));
+    match owned(path) {
+        ours if is_canonical(path) => ours.map_or(Owner::App, Owner::Ours),
+        Some(_) => Owner::Ambiguous,
+        None if readings(path).iter().any(|reading| owned(reading).is_some()) => Owner::Ambiguous,
+        None => Owner::App,
     }
-    if ours || readings(path).iter().any(|reading| owned(reading)) { Owner::Ambiguous } else { Owner::App }
 }
 
 /// Whether nobody could read the path otherwise: the answer for nearly every request.
@@ -178,7 +218,7 @@ fn resolve_dots(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Owner, Pattern, PatternError, owner};
+    use super::{Door, Owner, Pattern, PatternError, Route, owner};
 
     fn install() -> Pattern {
         Pattern::parse("/pandium/install/:integration").unwrap()
@@ -186,11 +226,12 @@ mod tests {
 
     #[test]
     fn a_path_is_ours_byte_for_byte_or_refused() {
-        let route = install();
+        let routes = [Route { door: Door::Install, pattern: install() }];
+        let ours = Owner::Ours(&routes[0]);
         for (path, whose) in [
-            ("/pandium/install/gwt2hs", Owner::Ours),
-            ("/pandium/install/", Owner::Ours),
-            ("/pandium/install/gwt2hs/", Owner::Ours),
+            ("/pandium/install/gwt2hs", ours),
+            ("/pandium/install/", ours),
+            ("/pandium/install/gwt2hs/", ours),
             ("/pandium/install", Owner::App),
             ("/pandium/installer", Owner::App),
             ("/", Owner::App),
@@ -216,7 +257,7 @@ mod tests {
             ("/%70andium/install/gwt2hs", Owner::Ambiguous),
             ("/pandium%2%66install/gwt2hs", Owner::Ambiguous),
         ] {
-            assert_eq!(owner(path, &[&route]), whose, "{path}");
+            assert_eq!(owner(path, &routes), whose, "{path}");
         }
     }
 
@@ -232,6 +273,22 @@ mod tests {
         assert_eq!(middle.integration("/apps/x/connect"), Some("x"));
         assert_eq!(middle.integration("/apps/x"), None);
         assert_eq!(middle.path("x"), "/apps/x/connect");
+    }
+
+    #[test]
+    fn the_visitors_own_path_may_follow_the_decision_route() {
+        let pattern = Pattern::parse("/pandium/decision/:integration").unwrap();
+        let decision = Route { door: Door::Decision, pattern };
+        for (path, integration) in [
+            ("/pandium/decision/gwt2hs", Some("gwt2hs")),
+            ("/pandium/decision/gwt2hs/go/there", Some("gwt2hs")),
+            ("/pandium/decision/", None),
+            ("/pandium/decision//x", None),
+        ] {
+            assert_eq!(decision.integration(path), integration, "{path}");
+        }
+        let install = Route { door: Door::Install, ..decision };
+        assert_eq!(install.integration("/pandium/decision/gwt2hs/go"), None);
     }
 
     #[test]

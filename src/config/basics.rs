@@ -6,7 +6,7 @@ use super::net::{self, Address, PlainHttp};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node, Style};
 use crate::place::Place;
-use crate::route::Pattern;
+use crate::route::{Door, Pattern, Route};
 use crate::token::Life;
 use std::time::Duration;
 
@@ -215,10 +215,44 @@ fn seconds(node: &Node, least: u64, most: u64) -> Result<Duration, Wrong> {
     }
 }
 
-/// `routes`
-pub(super) fn install(reader: Option<Reader<'_>>) -> Option<Install> {
-    let routes = section(reader)?;
-    let map = section(routes.as_ref().and_then(|routes| routes.get("install")))?;
+/// `routes`: the one that is always there, and all of them.
+pub(super) fn routes(reader: Option<Reader<'_>>) -> Option<(Install, Vec<Route>)> {
+    let map = section(reader)?;
+    let get = |key| map.as_ref().and_then(|map| map.get(key));
+    let install = install(get("install"));
+    let link = route(get("link"), Door::Link);
+    let decision = route(get("decision"), Door::Decision);
+    let install = install?;
+    let first = Route { door: Door::Install, pattern: install.path.clone() };
+    let routes: Vec<Route> = std::iter::once(first).chain(link?).chain(decision?).collect();
+    if let Some((one, other)) = overlapping(&routes) {
+        let message = format!("{one} and {other} have addresses in common; give each a prefix of its own");
+        map.as_ref()?.at().error(message);
+        return None;
+    }
+    Some((install, routes))
+}
+
+/// A route that is off where the file does not have it.
+fn route(reader: Option<Reader<'_>>, door: Door) -> Option<Option<Route>> {
+    let Some(reader) = reader else { return Some(None) };
+    let map = reader.map()?;
+    let pattern = map.required("path").and_then(|path| path.read(pattern));
+    Some(Some(Route { door, pattern: pattern? }))
+}
+
+fn overlapping(routes: &[Route]) -> Option<(&Pattern, &Pattern)> {
+    let pairs = routes
+        .iter()
+        .enumerate()
+        .flat_map(|(at, one)| routes.iter().skip(at + 1).map(move |other| (one, other)));
+    pairs
+        .map(|(one, other)| (&one.pattern, &other.pattern))
+        .find(|(one, other)| one.owns(other.prefix()) || other.owns(one.prefix()))
+}
+
+fn install(reader: Option<Reader<'_>>) -> Option<Install> {
+    let map = section(reader)?;
     let get = |key| map.as_ref().and_then(|map| map.get(key));
     let path = match get("path") {
         Some(path) => path.read(pattern),

@@ -4,6 +4,7 @@ use super::model::{Config, Endpoint, From, Policy};
 use super::reader::Reader;
 use crate::claims::Used;
 use crate::fields::{Field, Presence, Source};
+use crate::route::Door;
 use crate::trust::PeerRule;
 use std::net::IpAddr;
 
@@ -11,6 +12,7 @@ use std::net::IpAddr;
 pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     loops(config, root);
     ask_somebody(config, root);
+    hand_off_installs_alone(config, root);
     mesh(config, root);
     for (index, field) in config.policy.fields.iter().enumerate() {
         lone_field(&config.policy, index, field, root);
@@ -37,6 +39,15 @@ fn ask_somebody(config: &Config, root: &Reader<'_>) {
     if of_app && config.upstream.is_none() {
         let message = "the app is to say who a visitor is, and there is no `upstream`";
         root.error_at(root.child_place("session"), "session.from", message);
+    }
+}
+
+/// A handoff lets the app answer; a decision or a link is no request of the app's.
+fn hand_off_installs_alone(config: &Config, root: &Reader<'_>) {
+    let others = config.policy.routes.iter().any(|route| route.door != Door::Install);
+    if config.policy.from == From::Handoff && others {
+        let message = "with `from: handoff` there is the install route alone; `probe` serves the others, too";
+        root.error_at(root.child_place("routes"), "routes", message);
     }
 }
 

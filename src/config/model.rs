@@ -4,7 +4,7 @@ use crate::claims::Template;
 use crate::fields::Field;
 use crate::place::Place;
 use crate::protected::Protected;
-use crate::route::Pattern;
+use crate::route::{Pattern, Route};
 use crate::slug::Slug;
 use crate::token::{Life, Signer};
 use crate::trust::Trust;
@@ -54,6 +54,8 @@ pub struct Policy {
     pub life: Life,
     /// `routes.install`
     pub install: Install,
+    /// All of `routes`.
+    pub routes: Vec<Route>,
     /// `integrations`
     pub integrations: Integrations,
     /// `limits.url_bytes`

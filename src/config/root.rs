@@ -62,7 +62,7 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     let session = map.required("session").and_then(|session| session::read(&session));
     let pandium = map.required("pandium").and_then(|pandium| pandium::read(&pandium, around));
     let life = basics::life(map.get("token"));
-    let install = basics::install(map.get("routes"));
+    let routes = basics::routes(map.get("routes"));
     let claims = map.required("claims").filter(|claims| claims.map().is_some());
     let claims = claims.map(|claims| integrations::written(&claims));
     let listed = map.required("integrations");
@@ -78,6 +78,7 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     let claims = claims.unwrap_or(Written { place: Place::default(), tree: Tree::Broken });
     let integrations = listed.and_then(|listed| integrations::read(&listed, &claims, &context));
     let held = session?.finish()?;
+    let (install, routes) = routes?;
     Some(Policy {
         trust: trust?,
         protected: held.protected,
@@ -87,7 +88,8 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
         signed_out: held.signed_out,
         pandium: pandium?,
         life: life?,
-        install: install?,
+        install,
+        routes,
         integrations: integrations?,
         url_bytes,
     })

@@ -1,6 +1,7 @@
 //! Answers of our own. The only place where a refusal or an error becomes a status.
 
 use super::page;
+use crate::protected::OWN;
 use crate::proxy::body::Body;
 use crate::proxy::forward::ForwardError;
 use crate::proxy::headers::X_REQUEST_ID;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const X_PANDIUM_REFUSAL: HeaderName = HeaderName::from_static("x-pandium-refusal");
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// Why there is no answer of the app's.
@@ -121,6 +123,46 @@ pub fn redirect(token: TenantToken, id: &RequestId) -> Result<Response<Body>, ht
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
     Ok(answer)
+}
+
+/// The address for a page's script, which no other site's may read: no CORS header, ever.
+pub fn link(
+    token: &TenantToken,
+    integration: &str,
+    expires_at: Option<u64>,
+    id: &RequestId,
+) -> Response<Body> {
+    let link = serde_json::json!({
+        "url": token.expose_address(),
+        "integration": integration,
+        "expires_at": expires_at,
+    });
+    let mut answer = bare(StatusCode::OK, id);
+    *answer.body_mut() = Body::full(link.to_string());
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+/// Yes, with the token and the address, for the proxy that asked.
+pub fn decision(token: TenantToken, id: &RequestId) -> Result<Response<Body>, http::Error> {
+    let mut answer = bare(StatusCode::OK, id);
+    let [name_of_token, name_of_url] = OWN;
+    let mut value = HeaderValue::from_str(token.expose())?;
+    value.set_sensitive(true);
+    answer.headers_mut().insert(name_of_token, value);
+    answer.headers_mut().insert(name_of_url, token.into_location()?);
+    Ok(answer)
+}
+
+/// No. 401 and 403 are the only answers that every proxy takes for that: nginx makes a 500 of others.
+pub fn denial(mut answer: Response<Body>, code: &'static str) -> Response<Body> {
+    let signed_out = answer.status() == StatusCode::UNAUTHORIZED;
+    *answer.status_mut() = if signed_out { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+    answer.headers_mut().insert(X_PANDIUM_REFUSAL, HeaderValue::from_static(code));
+    answer.headers_mut().remove(ALLOW);
+    answer
 }
 
 /// The way to the login. Login pages refuse to be framed: in an iframe there is a link out of it.

@@ -11,6 +11,7 @@ use crate::proxy::client::Client;
 use crate::proxy::forward::forward;
 use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly};
 use crate::refusal::{Code, Refusal};
+use crate::route::{Door, Route};
 use crate::session;
 use crate::session::answer::Answer;
 use crate::session::probe::{self, Told};
@@ -49,6 +50,8 @@ struct Answered {
 /// One request, but for its body: what every step of its life needs to know.
 struct Visit<'v> {
     parts: &'v Parts,
+    /// The route that has the path.
+    door: Option<Door>,
     peer: Peer,
     trusted: Option<TrustedPeer>,
     id: &'v RequestId,
@@ -80,14 +83,14 @@ impl Service {
         let started = Instant::now();
         let trusted = self.config.policy.trust.admit(peer);
         let id = request_id(&request, trusted);
-        let ours = self.config.policy.install.path.owns(request.uri().path());
+        let route = self.owner(request.uri().path());
         let answered = self.route(peer, request, &id).await;
         if self.config.log.access {
             let status = answered.response.status().as_u16();
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             let code = answered.code;
-            if ours {
-                let route = tracing::field::display(&self.config.policy.install.path);
+            if let Some(route) = route {
+                let route = tracing::field::display(&route.pattern);
                 tracing::info!(route, status, code, request_id = %id, micros, "request");
             } else {
                 tracing::info!(route = "app", status, code, request_id = %id, micros, "request");
@@ -96,18 +99,22 @@ impl Service {
         answered.response
     }
 
+    /// The route that has the path, byte for byte.
+    fn owner(&self, path: &str) -> Option<&Route> {
+        self.config.policy.routes.iter().find(|route| route.pattern.owns(path))
+    }
+
     async fn route(&self, peer: Peer, request: Request<Incoming>, id: &RequestId) -> Answered {
+        let door = self.owner(request.uri().path()).map(|route| route.door);
         if !is_framed_plainly(request.headers()) {
             let failure = Failure::VisitorBroken;
             tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's transfer coding");
-            return Answered {
-                response: reply::failure(failure, request.headers(), id),
-                code: failure.as_str(),
-            };
+            let response = reply::failure(failure, request.headers(), id);
+            return Answered { response: for_door(door, response, failure.as_str()), code: failure.as_str() };
         }
         let (parts, body) = request.into_parts();
         let trusted = self.config.policy.trust.admit(peer);
-        let visit = Visit { parts: &parts, peer, trusted, id };
+        let visit = Visit { parts: &parts, door, peer, trusted, id };
         let head = Head {
             method: &parts.method,
             uri: &parts.uri,
@@ -209,8 +216,16 @@ impl Service {
         let token = decide::mint(&self.config.policy, minting)?;
         self.audit(minting);
         let unwritable = |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
-        let response = reply::redirect(token, visit.id).map_err(unwritable)?;
-        Ok(Answered { response, code: "minted" })
+        let response = match ask.door {
+            Door::Install => reply::redirect(token, visit.id),
+            Door::Link => {
+                let ttl = self.config.policy.life.ttl;
+                let expires = ttl.map(|ttl| minting.moment.now.saturating_add(ttl.as_secs()));
+                Ok(reply::link(&token, ask.requested, expires, visit.id))
+            }
+            Door::Decision => reply::decision(token, visit.id),
+        };
+        Ok(Answered { response: response.map_err(unwritable)?, code: "minted" })
     }
 
     /// One line for each token: who can be found again, and cannot be read.
@@ -266,6 +281,11 @@ impl Service {
     fn refuse(&self, visit: &Visit<'_>, ask: Option<Ask<'_, '_>>, refusal: &Refusal) -> Answered {
         log_refusal(visit, refusal);
         let headers = &visit.parts.headers;
+        if visit.door == Some(Door::Decision) {
+            let response = reply::refusal(refusal, headers, visit.id);
+            let code = refusal.code.as_str();
+            return Answered { response: for_door(visit.door, response, code), code };
+        }
         let response = match self.login(visit, ask.map(|ask| ask.integration), refusal) {
             Some(login) => reply::login(&login, headers, visit.id),
             None => reply::refusal(refusal, headers, visit.id),
@@ -286,6 +306,11 @@ impl Service {
         }
         HeaderValue::from_str(&decide::login(parts, &visit.parts.uri, integration)).ok()
     }
+}
+
+/// A proxy that asks for a decision understands yes and no.
+fn for_door(door: Option<Door>, response: Response<Body>, code: &'static str) -> Response<Body> {
+    if door == Some(Door::Decision) { reply::denial(response, code) } else { response }
 }
 
 /// With `from: headers` the fields' headers are the request's, and the app's answers are its own.
