@@ -11,6 +11,7 @@ pub mod stream;
 pub mod suggest;
 pub mod telemetry;
 pub mod value;
+pub mod variable;
 
 // Floor 1a: the domain.
 pub mod claims;

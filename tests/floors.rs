@@ -21,6 +21,7 @@ const FLOORS: &[(&str, f32)] = &[
     ("suggest", 0.0),
     ("telemetry", 0.0),
     ("value", 0.0),
+    ("variable", 0.0),
     ("claims", 1.0),
     ("fields", 1.0),
     ("protected", 1.0),

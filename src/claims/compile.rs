@@ -7,6 +7,7 @@ use super::parse::{Part, Raw, parts};
 use super::{Flaw, Report, Scope, Tree, Used, Written, json, rules};
 use crate::place::Place;
 use crate::value::{Kind, Value};
+use crate::variable;
 use std::sync::Arc;
 
 /// A node of the typed tree.
@@ -155,7 +156,7 @@ impl Compiler<'_, '_> {
     }
 
     fn env(&self, written: &str, name: &str, fallback: Option<&str>) -> Result<String, String> {
-        (self.scope.env)(name).or_else(|| fallback.map(str::to_owned)).ok_or_else(|| {
+        variable::value(name, fallback, self.scope.env).ok_or_else(|| {
             format!(
                 "`{written}`: {name} is not set in the environment; `${{env.{name}:-…}}` gives a fallback"
             )

@@ -2,6 +2,8 @@
 //!
 //! Nothing is looked up here: whether a source or a filter exists is for others to say.
 
+use crate::variable;
+
 /// A piece of a text leaf.
 #[derive(Debug, PartialEq)]
 pub(super) enum Part<'t> {
@@ -126,8 +128,10 @@ impl<'t> Cursor<'t> {
             return Err("${env.…} takes no filters".to_owned());
         }
         self.end()?;
-        if name.is_empty() {
-            return Err("it names no environment variable".to_owned());
+        if !variable::is_name(name) {
+            return Err(
+                "it names no environment variable: letters, digits and `_`, no digit first".to_owned()
+            );
         }
         Ok(Part::Env { written: self.written(), name, fallback })
     }

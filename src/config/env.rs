@@ -3,6 +3,7 @@
 use super::error::Problems;
 use super::reader::join;
 use super::tree::{Kind, Node, Style};
+use crate::variable;
 
 /// What stands for a text after its references are resolved.
 enum Outcome {
@@ -104,15 +105,12 @@ impl Resolver<'_> {
             Some((name, fallback)) => (name, Some(fallback)),
             None => (reference, None),
         };
-        let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if name.is_empty() || !letters || name.starts_with(|c: char| c.is_ascii_digit()) {
+        if !variable::is_name(name) {
             return Err(
                 "after `env.` a variable's name is wanted, and nothing but `:-fallback` behind it".to_owned()
             );
         }
-        // As in a shell, `:-` stands in for an empty variable too.
-        let value = (self.lookup)(name).filter(|value| fallback.is_none() || !value.is_empty());
-        value.or_else(|| fallback.map(str::to_owned)).ok_or_else(|| {
+        variable::value(name, fallback, self.lookup).ok_or_else(|| {
             format!("the environment has no {name}; set it, or write ${{env.{name}:-fallback}}")
         })
     }

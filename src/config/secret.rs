@@ -7,6 +7,7 @@ use super::source::Source;
 use super::tree::Node;
 use crate::redact::Secret;
 use crate::suggest::closest;
+use crate::variable::is_name;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
@@ -112,13 +113,8 @@ fn is_reference(text: &str) -> bool {
             return entry.is_empty() || entry.starts_with('#');
         };
         let key = closest(key.trim().trim_matches(['"', '\'']), KEYS);
-        key.is_some_and(|key| key != "env" || is_variable(value.trim().trim_matches(['"', '\''])))
+        key.is_some_and(|key| key != "env" || is_name(value.trim().trim_matches(['"', '\''])))
     })
-}
-
-fn is_variable(name: &str) -> bool {
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    plain && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Where a secret is kept, and how that is called.
@@ -205,7 +201,7 @@ fn path(node: &Node) -> Result<PathBuf, Wrong> {
 
 fn variable(node: &Node) -> Result<String, Wrong> {
     let name = leaf::filled(node)?;
-    if is_variable(name) {
+    if is_name(name) {
         return Ok(name.to_owned());
     }
     Err("the name of an environment variable is wanted here: letters, digits and `_`".into())
