@@ -22,6 +22,16 @@ pub enum Source {
     Json(String),
 }
 
+impl Source {
+    /// The header's or the cookie's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Header { name, .. } => name.as_str(),
+            Self::Cookie(name) => name,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

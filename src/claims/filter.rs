@@ -4,6 +4,7 @@ use super::parse::{Arg, RawFilter};
 use crate::suggest::closest;
 use crate::value::{Kind, Value, parse_bool, parse_int, parse_json, split};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// A filter with its arguments, checked.
 #[derive(Clone, Debug)]
@@ -115,10 +116,15 @@ impl Filter {
         match self {
             Self::First => Some("first"),
             Self::Last => Some("last"),
+            Self::Join(_) => Some("join"),
+            Self::Int => Some("int"),
+            Self::Bool => Some("bool"),
             Self::Text(TextFilter::Slug) => Some("slug"),
             Self::Text(TextFilter::Lower) => Some("lower"),
             Self::Text(TextFilter::Upper) => Some("upper"),
             Self::Text(TextFilter::Replace(..)) => Some("replace"),
+            Self::Text(TextFilter::UrlDecode) => Some("urldecode"),
+            Self::Text(TextFilter::Map { pairs, .. }) if has_twins(pairs) => Some("map"),
             _ => None,
         }
     }
@@ -131,6 +137,12 @@ impl Filter {
             _ => None,
         }
     }
+}
+
+/// Whether two keys have one result.
+fn has_twins(pairs: &[(Box<str>, Box<str>)]) -> bool {
+    let results: BTreeSet<&str> = pairs.iter().map(|(_, to)| &**to).collect();
+    results.len() < pairs.len()
 }
 
 impl TextFilter {

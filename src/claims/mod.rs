@@ -31,6 +31,8 @@ use std::fmt;
 pub struct KnownField<'s> {
     /// Its name in `session.fields`.
     pub name: &'s str,
+    /// The name of its header or cookie.
+    pub source: &'s str,
     /// The type of its value.
     pub kind: Kind,
     /// Whether there is no token without it.

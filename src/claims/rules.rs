@@ -4,7 +4,7 @@ use super::Used;
 use super::compile::{Compiler, Content, Node};
 use super::expression::Expression;
 use super::filter::Filter;
-use super::leaf::Piece;
+use super::leaf::{Piece, text_of};
 use crate::place::Place;
 use crate::value::Kind;
 
@@ -157,6 +157,17 @@ fn foreign(expression: &Expression, required: bool) -> Vec<String> {
     errors
 }
 
+/// Whether nothing is ever seen of it.
+fn is_empty(piece: &Piece) -> bool {
+    match piece {
+        Piece::Literal { text, .. } => text.is_empty(),
+        Piece::Expression(expression) => {
+            let constant = expression.constant().and_then(Result::ok).flatten();
+            constant.is_some_and(|value| text_of(value).is_empty())
+        }
+    }
+}
+
 /// What makes two tenants one in some cases.
 fn doubts<'e>(
     compiler: &mut Compiler<'_, '_>,
@@ -165,7 +176,8 @@ fn doubts<'e>(
     place: Place,
 ) {
     let varies = |piece: &Piece| matches!(piece, Piece::Expression(e) if e.constant().is_none());
-    if pieces.windows(2).any(|pair| pair.iter().all(varies)) {
+    let visible: Vec<&Piece> = pieces.iter().filter(|piece| !is_empty(piece)).collect();
+    if visible.windows(2).any(|pair| pair.iter().all(|piece| varies(piece))) {
         let message =
             "two expressions without text between them: two tenants may become one (a + bc, ab + c)";
         compiler.warning(place, "sub", message);
@@ -174,7 +186,19 @@ fn doubts<'e>(
         for filter in expression.filters().iter().filter_map(Filter::merges) {
             compiler.warning(place, "sub", format!("`{filter}` in `sub`: two tenants may become one"));
         }
-        if matches!(&expression.used, Used::Field { name, .. } if name.to_lowercase().contains("mail")) {
+        let Used::Field { index, .. } = &expression.used else { continue };
+        let Some(field) = compiler.scope.fields.get(*index) else { continue };
+        let many = match field.kind {
+            Kind::Int => "(007 is 7)",
+            Kind::Bool => "(yes is true)",
+            _ => "",
+        };
+        if !many.is_empty() {
+            let (used, kind) = (&expression.used, field.kind.word());
+            let message = format!("`{used}` is of type {kind}: two tenants may become one {many}");
+            compiler.warning(place, "sub", message);
+        }
+        if [field.name, field.source].iter().any(|name| name.to_lowercase().contains("mail")) {
             let why = "when a person's changes, their installs vanish from view";
             compiler.warning(
                 place,

@@ -146,6 +146,7 @@ impl Read {
     pub(super) fn known<'k>(&'k self) -> Vec<KnownField<'k>> {
         let known = |declared: &'k Declared| KnownField {
             name: &declared.name,
+            source: declared.field.as_ref().map_or("", |field| field.source.name()),
             kind: declared.field.as_ref().map_or(Kind::Text, |field| field.kind),
             required: declared.field.as_ref().is_none_or(|field| field.presence == Presence::Required),
             place: declared.place,

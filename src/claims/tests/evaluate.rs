@@ -116,6 +116,8 @@ fn a_leaf_keeps_its_type_and_text_is_text() {
         (json!("${pandium.account}.${request.id}"), json!("acme.req-1")),
         (json!("${env.REGION}"), json!("${session.user_name} \"eu\"")),
         (json!("<${env.NOWHERE:-a | b}>"), json!("<a | b>")),
+        (json!("<${env.EMPTY:-a}>"), json!("<a>")),
+        (json!("<${env.EMPTY}>"), json!("<>")),
         (json!("$${session.account_id} $$${x} $5 $"), json!("${session.account_id} $${x} $5 $")),
         (json!("{{x}}"), json!("{{x}}")),
         (json!([1.50, true, "a", [], {}]), json!([1.50, true, "a", [], {}])),

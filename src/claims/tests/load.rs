@@ -71,6 +71,7 @@ fn a_leaf_that_cannot_be_compiled_says_what_to_write() {
         (json!("${env.NOWHERE}"), "`${env.NOWHERE}`: NOWHERE is not set in the environment"),
         (json!("${env.REGION | lower}"), "takes no filters"),
         (json!("${env.}"), "it names no environment variable"),
+        (json!("${env.1ST:-a}"), "it names no environment variable"),
         (json!("a\nb"), "control character"),
         (json!("a\n"), "begins with `|-`"),
         (json!(null), "write \"\" or drop the key"),
@@ -166,6 +167,27 @@ fn what_is_unwise_is_a_warning() {
         (with("sub", json!("${session.account_id | split('@') | first}")), "sub", "`first`"),
         (with("sub", json!("${session.account_id | split('@') | last}")), "sub", "`last`"),
         (with("sub", json!("${session.account_id}${session.account_id}")), "sub", "without text between"),
+        (
+            with("sub", json!("${session.account_id}${env.EMPTY}${session.account_id}")),
+            "sub",
+            "without text between",
+        ),
+        (
+            with("sub", json!("${session.account_id}${integration.empty}${session.account_id}")),
+            "sub",
+            "without text between",
+        ),
+        (with("sub", json!("x-${session.account_id | int}")), "sub", "`int` in `sub`"),
+        (with("sub", json!("x-${session.account_id | bool}")), "sub", "`bool` in `sub`"),
+        (
+            with("sub", json!("x-${session.number}")),
+            "sub",
+            "`session.number` is of type int: two tenants may become one",
+        ),
+        (with("sub", json!("${session.account_id | urldecode}")), "sub", "`urldecode` in `sub`"),
+        (with("sub", json!("${session.account_id | split(',') | join('')}")), "sub", "`join` in `sub`"),
+        (with("sub", json!("${session.account_id | map(a=x, b=y, c=x)}")), "sub", "`map` in `sub`"),
+        (with("sub", json!("${session.owner}")), "sub", "`session.owner` looks like an e-mail address"),
         (with("sub", json!("${session.user_email}")), "sub", "looks like an e-mail address"),
         (with("x", json!("{{account_id}}")), "x", "literal text here; an expression is written ${…}"),
         (with("x", json!({ "${session.account_id}": 1 })), "x.${session.account_id}", "a key is literal"),
@@ -191,7 +213,11 @@ fn what_is_unwise_is_a_warning() {
         assert!(template.is_some(), "{claims}: {:?}", report.errors);
         assert!(message.contains(says) && at == path, "{at}: {message}");
     }
-    for sub in ["${session.account_id}-${session.account_id}", "${session.account_id}${integration.key}"] {
+    for sub in [
+        "${session.account_id}-${session.account_id}",
+        "${session.account_id}${integration.key}",
+        "${session.account_id | map(a=x, b=y)}",
+    ] {
         assert_eq!(compile(&with("sub", json!(sub))).1.warnings, [], "{sub}");
     }
 }

@@ -12,7 +12,7 @@ use crate::value::{Kind, Session, Value};
 use serde_json::Value as Json;
 
 /// The fields of every test: name, type, required.
-pub const FIELDS: [(&str, Kind, bool); 7] = [
+pub const FIELDS: [(&str, Kind, bool); 9] = [
     ("account_id", Kind::Text, true),
     ("user_name", Kind::Text, false),
     ("installed", Kind::List, false),
@@ -20,6 +20,8 @@ pub const FIELDS: [(&str, Kind, bool); 7] = [
     ("admin", Kind::Bool, false),
     ("profile", Kind::Json, false),
     ("user_email", Kind::Text, true),
+    ("number", Kind::Int, true),
+    ("owner", Kind::Text, true),
 ];
 
 /// A tree as YAML would give it: each node on the line of its turn, each value in column 3.
@@ -50,6 +52,7 @@ pub fn written(json: &Json) -> Written {
 pub fn compile(json: &Json) -> (Option<Template>, Report) {
     let fields = FIELDS.map(|(name, kind, required)| KnownField {
         name,
+        source: if name == "owner" { "X-User-EMail" } else { name },
         kind,
         required,
         place: Place::new(9, 9),
@@ -64,9 +67,14 @@ pub fn compile(json: &Json) -> (Option<Template>, Report) {
         ("id".to_owned(), Variable::Constant(Tree::Number("1121".to_owned()))),
         ("tags".to_owned(), Variable::Constant(list(&["a", "b"]))),
         ("none".to_owned(), Variable::Constant(list(&[]))),
+        ("empty".to_owned(), text("")),
         ("raw".to_owned(), text("${session.account_id}")),
     ];
-    let env = |name: &str| (name == "REGION").then(|| "${session.user_name} \"eu\"".to_owned());
+    let env = |name: &str| match name {
+        "REGION" => Some("${session.user_name} \"eu\"".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    };
     let integration = ("gwt2hs", Place::new(40, 3));
     let scope =
         Scope { fields: &fields, variables: &variables, integration, account: Some("acme"), env: &env };
