@@ -45,7 +45,7 @@ const HEADERS: [(&str, &str); 14] = [
 
 fn load() -> Config {
     let env = |_: &str| Some("0123456789abcdef0123456789abcdef".to_owned());
-    let options = Options { env: &env, without_secrets: false };
+    let options = Options { env: &env, without_secrets: false, listen: None };
     config::load_text("mint.yaml", FILE, &options).unwrap_or_else(|invalid| panic!("{invalid}")).config
 }
 

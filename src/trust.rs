@@ -132,7 +132,8 @@ impl Trust {
 }
 
 impl PeerRule {
-    fn net(&self) -> Option<IpNet> {
+    /// The network, where it is one.
+    pub fn net(&self) -> Option<IpNet> {
         match self {
             Self::Net(net) => Some(*net),
             Self::Unix | Self::UnixUid(_) => None,

@@ -50,7 +50,7 @@ integrations:
 "#;
 
 fn load(text: &str) -> Config {
-    let options = Options { env: &|_| None, without_secrets: true };
+    let options = Options { env: &|_| None, without_secrets: true, listen: None };
     match config::load_text("config.yaml", text, &options) {
         Ok(loaded) => loaded.config,
         Err(invalid) => panic!("{invalid}"),
@@ -129,7 +129,7 @@ fn the_manuals_integration_is_one_without_options() {
 /// The keys of each map in which the program knows the keys: it lists them when it is asked for one
 /// that it has not.
 fn known(file: &str) -> Vec<String> {
-    let options = Options { env: &|_| None, without_secrets: true };
+    let options = Options { env: &|_| None, without_secrets: true, listen: None };
     let Err(invalid) = config::load_text("c", file, &options).map(|_| ()) else { panic!("{file} loads") };
     let text = invalid.to_string();
     let (_, listed) = text.split_once("known are ").unwrap_or_else(|| panic!("{text}"));

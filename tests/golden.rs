@@ -78,7 +78,7 @@ fn outcome(case: &str) -> String {
     let changes = parts.next().unwrap();
     let request = parse(parts.next().unwrap());
     let env = |name: &str| (name == "GOLDEN_SECRET").then(|| SECRET.to_owned());
-    let options = config::Options { env: &env, without_secrets: false };
+    let options = config::Options { env: &env, without_secrets: false, listen: None };
     let loaded = match config::load_text("golden.yaml", &configuration(changes), &options) {
         Ok(loaded) => loaded,
         Err(invalid) => panic!("{invalid}"),

@@ -27,7 +27,7 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(args: &CheckArgs) -> Result<(), u8> {
     let wanted = if args.without_secrets { Wanted::WithoutSecrets } else { Wanted::Everything };
-    let loaded = load(&args.config.config, wanted)?;
+    let loaded = load(&args.config.config, wanted, None)?;
     for warning in &loaded.warnings {
         complain(&warning.render(&loaded.source));
     }

@@ -2,6 +2,7 @@
 
 use super::INVALID;
 use super::out::complain;
+use crate::config::model::Listen;
 use crate::config::{self, Loaded, Options};
 use std::path::Path;
 
@@ -14,9 +15,9 @@ pub(super) enum Wanted {
     WithoutSecrets,
 }
 
-/// Loads it, or prints every problem.
-pub(super) fn load(path: &Path, wanted: Wanted) -> Result<Loaded, u8> {
-    let options = Options { env: &environment, without_secrets: wanted == Wanted::WithoutSecrets };
+/// Loads it, or prints every problem. `listen` stands before the one in the file.
+pub(super) fn load(path: &Path, wanted: Wanted, listen: Option<&Listen>) -> Result<Loaded, u8> {
+    let options = Options { env: &environment, without_secrets: wanted == Wanted::WithoutSecrets, listen };
     config::load(path, &options).map_err(|invalid| {
         complain(&invalid.to_string());
         INVALID

@@ -76,7 +76,7 @@ pub(super) fn run(args: &MintArgs) -> Result<(), u8> {
     };
     let headers = headers(args).map_err(misused)?;
     let body = args.body.as_deref().map(json).transpose().map_err(misused)?;
-    let loaded = load(&args.config.config, args.format.wanted())?;
+    let loaded = load(&args.config.config, args.format.wanted(), None)?;
     for warning in &loaded.warnings {
         complain(&format!("{}\n", warning.headline(loaded.source.name())));
     }

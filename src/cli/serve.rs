@@ -28,11 +28,8 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn run(args: &ServeArgs) -> Result<(), u8> {
-    let loaded = load(&args.config.config, Wanted::Everything)?;
-    let mut config = loaded.config;
-    if let Some(listen) = &args.listen {
-        config.listen = vec![listen.clone()];
-    }
+    let loaded = load(&args.config.config, Wanted::Everything, args.listen.as_ref())?;
+    let config = loaded.config;
     let Log { format, level, .. } = config.log;
     let json = args.log_format.or(format).map(|format| format == LogFormat::Json);
     let _flushed_at_the_end = telemetry::init(args.log.unwrap_or(level).into(), json);

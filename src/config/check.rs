@@ -1,19 +1,22 @@
 //! What is wrong, or unwise, only when several parts of the file are seen together.
 
-use super::model::{Config, Endpoint, From, Policy};
+use super::model::{Config, Endpoint, From, Listen, Policy};
+use super::net;
 use super::reader::Reader;
 use crate::claims::Used;
 use crate::fields::{Field, Presence, Source};
 use crate::route::Door;
 use crate::trust::PeerRule;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Looks at the whole.
 pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     loops(config, root);
     ask_somebody(config, root);
     hand_off_installs_alone(config, root);
+    admin(config, root);
     mesh(config, root);
+    carriers(config, root);
     for (index, field) in config.policy.fields.iter().enumerate() {
         lone_field(&config.policy, index, field, root);
     }
@@ -22,10 +25,26 @@ pub(super) fn whole(config: &Config, root: &Reader<'_>) {
 /// A sidecar that passes requests to itself never answers.
 fn loops(config: &Config, root: &Reader<'_>) {
     let Some(upstream) = &config.upstream else { return };
-    let own = config.listen.iter().chain(&config.admin).any(|listen| listen.at == upstream.at);
-    if own {
-        let place = root.child_place("upstream");
-        root.error_at(place, "upstream", format!("{} is where we listen ourselves", upstream.at));
+    let answers = |listen: &Listen| meet(&listen.at, &upstream.at, reaches);
+    let key = if config.listen.iter().any(answers) {
+        "listen"
+    } else if config.admin.as_ref().is_some_and(answers) {
+        "admin"
+    } else {
+        return;
+    };
+    let message = format!("this is where we listen ourselves: it is our `{key}`");
+    root.error_at(root.child_place("upstream"), "upstream", message);
+}
+
+/// What the operator sees is not for visitors, and two cannot listen at one place.
+fn admin(config: &Config, root: &Reader<'_>) {
+    let Some(admin) = &config.admin else { return };
+    let overlaps = |own: IpAddr, other: IpAddr| covers(own, other) || covers(other, own);
+    if config.listen.iter().any(|listen| meet(&listen.at, &admin.at, overlaps)) {
+        let place = [root.child_place("admin"), root.child_place("listen")].into_iter().max();
+        let message = "`admin` and `listen` are one address; give `admin` a port of its own, or `off`";
+        root.error_at(place.unwrap_or_default(), "admin", message);
     }
 }
 
@@ -51,13 +70,60 @@ fn hand_off_installs_alone(config: &Config, root: &Reader<'_>) {
     }
 }
 
+/// Whether two places are one: the same socket, or one port at addresses of which a pair fits. The
+/// system chooses for port 0, and never the same twice.
+fn meet(own: &Endpoint, other: &Endpoint, fit: impl Fn(IpAddr, IpAddr) -> bool) -> bool {
+    let (Endpoint::Tcp { host, port }, Endpoint::Tcp { host: to, port: other_port }) = (own, other) else {
+        return own == other;
+    };
+    let pairs =
+        || addresses(host).into_iter().flat_map(|own| addresses(to).into_iter().map(move |to| (own, to)));
+    *port != 0
+        && port == other_port
+        && (host.eq_ignore_ascii_case(to) || pairs().any(|(own, to)| fit(own, to)))
+}
+
+/// The addresses of a host that can be known without asking anybody.
+fn addresses(host: &str) -> Vec<IpAddr> {
+    if host.eq_ignore_ascii_case("localhost") {
+        return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    }
+    host.parse::<IpAddr>().map(|ip| ip.to_canonical()).into_iter().collect()
+}
+
+/// Whether whoever listens here listens there too. `::` stands for IPv4 as well.
+fn covers(own: IpAddr, other: IpAddr) -> bool {
+    own == other || own.is_unspecified() && (own.is_ipv6() || other.is_ipv4())
+}
+
+/// Whether who connects there, from this machine, connects here. A wildcard reaches the loopback;
+/// any other address may be another machine's.
+fn reaches(own: IpAddr, to: IpAddr) -> bool {
+    covers(own, to) && (own == to || to.is_loopback() || to.is_unspecified())
+        || to.is_unspecified() && own.is_loopback() && own.is_ipv4() == to.is_ipv4()
+}
+
 /// Behind a mesh's proxy every peer is 127.0.0.1, whoever it was.
 fn mesh(config: &Config, root: &Reader<'_>) {
     let outside = config.listen.iter().any(|listen| !is_loopback(&listen.at));
-    let peers = config.policy.trust.peers();
-    if outside && !peers.is_empty() && peers.iter().all(is_loopback_rule) {
+    let mut nets = config.policy.trust.peers().iter().filter_map(PeerRule::net).peekable();
+    if outside && nets.peek().is_some() && nets.all(|net| net.addr().is_loopback()) {
         let message = "loopback peers alone are believed, but `listen` is open to others: in a service mesh every peer \
             is 127.0.0.1, and so everybody would be believed; give the proxy's own address, or listen on loopback";
+        root.warn_at(root.child_place("trust"), "trust.peers", message);
+    }
+}
+
+/// Peers of one kind never come in by a listener of the other.
+fn carriers(config: &Config, root: &Reader<'_>) {
+    let peers = config.policy.trust.peers();
+    let carries = |listen: &Listen| {
+        let unix = matches!(listen.at, Endpoint::Unix(_));
+        peers.iter().any(|peer| peer.net().is_none() == unix)
+    };
+    if !peers.is_empty() && !config.listen.iter().any(carries) {
+        let message =
+            "nobody whom this believes can come in: an address belongs to a TCP listener, `unix` to a socket";
         root.warn_at(root.child_place("trust"), "trust.peers", message);
     }
 }
@@ -65,16 +131,7 @@ fn mesh(config: &Config, root: &Reader<'_>) {
 fn is_loopback(at: &Endpoint) -> bool {
     match at {
         Endpoint::Unix(_) => true,
-        Endpoint::Tcp { host, .. } => {
-            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
-        }
-    }
-}
-
-fn is_loopback_rule(rule: &PeerRule) -> bool {
-    match rule {
-        PeerRule::Net(net) => net.addr().is_loopback(),
-        PeerRule::Unix | PeerRule::UnixUid(_) => false,
+        Endpoint::Tcp { host, .. } => net::is_loopback(host),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Loading: the file, the environment and the secrets go in; a configuration or every problem comes out.
 
 use super::error::{Problem, Problems, Severity};
-use super::model::Config;
+use super::model::{Config, Listen};
 use super::reader::Reader;
 use super::source::Source;
 use super::{env, file, root};
@@ -17,6 +17,8 @@ pub struct Options<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Leave secrets alone: what comes out mints nothing.
     pub without_secrets: bool,
+    /// Where to listen, instead of `listen` in the file.
+    pub listen: Option<&'a Listen>,
 }
 
 /// A configuration that holds.

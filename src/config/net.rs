@@ -144,7 +144,8 @@ fn is_resolved(node: &Node) -> bool {
     matches!(node.kind, Kind::Text { style: Style::Resolved, .. })
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether it can only be this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }

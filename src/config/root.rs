@@ -33,6 +33,7 @@ pub fn read(root: &Reader<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let url_bytes = limits.map(|(_, url_bytes)| url_bytes);
     let policy = policy(&map, url_bytes.unwrap_or_default(), around);
     version?;
+    let listen = listen.map(|of_file| around.options.listen.map_or(of_file, |flag| vec![flag.clone()]));
     let config = Config {
         listen: listen?,
         admin: admin?,

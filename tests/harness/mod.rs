@@ -69,7 +69,7 @@ pub const SECRET: &str = "canary-key-0123456789abcdef0123456789abcdef";
 /// Reads a configuration that knows the fixture's key.
 pub fn load(text: &str) -> Result<config::Loaded, config::Invalid> {
     let env = |name: &str| (name == "FIXTURE_SECRET").then(|| SECRET.to_owned());
-    config::load_text("test.yaml", text, &config::Options { env: &env, without_secrets: false })
+    config::load_text("test.yaml", text, &config::Options { env: &env, without_secrets: false, listen: None })
 }
 
 /// A fixture with some of its text replaced.

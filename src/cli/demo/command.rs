@@ -56,7 +56,7 @@ async fn demo(listen: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
 
 /// The real one, on this configuration.
 async fn sidecar(text: String) -> Result<(Running, SocketAddr), String> {
-    let options = Options { env: &environment, without_secrets: false };
+    let options = Options { env: &environment, without_secrets: false, listen: None };
     let loaded = config::load_text("demo.yaml", &text, &options).map_err(|invalid| invalid.to_string())?;
     let running = app::start(loaded.config).await.map_err(|error| error.to_string())?;
     match running.bound.first() {

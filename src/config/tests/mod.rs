@@ -5,6 +5,7 @@ mod error;
 mod file;
 mod leaf;
 mod reader;
+mod whole;
 
 use super::error::Problems;
 use super::file::parse;
