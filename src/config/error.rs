@@ -4,6 +4,7 @@ use super::secret;
 use super::source::Source;
 use crate::place::Place;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 /// The longest piece of a line that is shown.
 const WIDTH: usize = 120;
@@ -134,7 +135,9 @@ impl Problems {
             problem.place = part.and_then(|part| source.find(problem.place, &part)).unwrap_or(problem.place);
         }
         found.sort_by_key(|problem| (problem.place, problem.severity));
-        found.dedup();
+        // What one part of the file does to many integrations is said once.
+        let mut said = BTreeSet::new();
+        found.retain(|it| said.insert((it.place, it.severity, it.path.clone(), it.message.clone())));
         found
     }
 }

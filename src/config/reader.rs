@@ -208,7 +208,9 @@ impl Drop for MapReader<'_> {
             meant.extend(suggestion);
             let suggestion = suggestion.map(str::to_owned);
             let message = if suggestion.is_some() { "there is no such key here".to_owned() } else { message };
-            self.below(entry).wrong(entry.place, Wrong { message, suggestion });
+            // Whatever else is wrong below it.
+            let below = self.below(entry);
+            below.push(Problem::error(entry.place, below.path.as_str(), message).suggest(suggestion));
         }
         let place = if self.at.path.is_empty() { self.at.place() } else { self.at.key };
         for (keys, message) in self.missing.take() {
