@@ -4,7 +4,7 @@ use super::leaf::{self, Wrong};
 use super::model::{Address, Integration, Integrations, Pandium};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node};
-use super::{basics, error::Problem};
+use super::{basics, error::Problem, pandium};
 use crate::claims::{KnownField, Report, Scope, Template, Tree, Variable, Written, merge};
 use crate::place::Place;
 use crate::query::{self, TOKEN};
@@ -113,29 +113,51 @@ fn id(name: &str, map: &MapReader<'_>, context: &Context<'_>) -> Option<Option<S
         entry.warn_at(entry.key_place(), entry.path(), message);
         return Some((name != ANY).then(|| name.to_owned()));
     };
-    let reader = match context.pandium {
-        Some(pandium) if reader.is_map() => id_by_place(&reader, pandium)?,
-        None if reader.is_map() => return None,
-        _ => reader,
-    };
+    if reader.is_map() { id_by_place(&reader, context.pandium) } else { one_id(&reader) }.map(Some)
+}
+
+fn one_id(reader: &Reader<'_>) -> Option<String> {
     let id = reader.read(leaf::slug)?;
     if !id.as_str().bytes().all(|byte| byte.is_ascii_digit()) {
         reader.warn("Pandium's ids are numbers");
     }
-    Some(Some(id.as_str().to_owned()))
+    Some(id.as_str().to_owned())
 }
 
-/// An id for each environment, or for each account.
-fn id_by_place<'t>(reader: &Reader<'t>, pandium: &Pandium) -> Option<Reader<'t>> {
+/// An id for each environment, or for each account. All are read, so that the file holds elsewhere too.
+fn id_by_place(reader: &Reader<'_>, pandium: Option<&Pandium>) -> Option<String> {
+    let entries: Vec<_> = reader.map()?.entries().collect();
+    let read = |(key, value): &(&str, Reader<'_>)| {
+        let id = one_id(value);
+        if !is_slug(key) {
+            let message =
+                format!("an environment ({}) or an account is wanted here", pandium::environments());
+            value.error_at(value.key_place(), value.path(), message);
+            return None;
+        }
+        id
+    };
+    let ids: Vec<Option<String>> = entries.iter().map(read).collect();
+    let ids: Vec<String> = ids.into_iter().collect::<Option<_>>()?;
+    let pandium = pandium?;
     let environment = pandium.environment.as_deref();
-    let account = pandium.account.as_str();
-    let mut entries = reader.map()?.entries();
-    let found = entries.find(|(key, _)| Some(*key) == environment || *key == account);
-    if found.is_none() {
-        let place = environment.unwrap_or("the one in pandium.base_url");
-        reader.error(format!("there is no id for account `{account}` or environment `{place}`"));
+    let at = |wanted: &str| entries.iter().position(|(key, _)| *key == wanted);
+    let (account, place) = (at(pandium.account.as_str()), environment.and_then(at));
+    if let (Some(account), Some(place)) = (account, place)
+        && account != place
+    {
+        reader.error(
+            "two of these ids fit: one for `pandium.account`, one for its environment; keep one of them",
+        );
+        return None;
     }
-    found.map(|(_, id)| id)
+    let Some(found) = account.or(place) else {
+        let environment =
+            environment.map_or("its environment".to_owned(), |name| format!("environment `{name}`"));
+        reader.error(format!("there is no id for the account in `pandium.account`, nor for {environment}"));
+        return None;
+    };
+    ids.into_iter().nth(found)
 }
 
 /// What `${integration.NAME}` stands for.
@@ -147,7 +169,7 @@ fn variables(name: &str, map: &MapReader<'_>, id: Option<&String>) -> Option<Vec
         None => Some(None),
     };
     let (integration_name, connector) = (text("integration_name"), text("connector_name"));
-    let vars = map.get("vars");
+    let vars = map.get("vars").map_or(Some(Vec::new()), |vars| own_variables(&vars));
     let mut variables = vec![
         ("key".to_owned(), named()),
         ("id".to_owned(), id.map_or_else(named, |id| constant(id))),
@@ -159,11 +181,14 @@ fn variables(name: &str, map: &MapReader<'_>, id: Option<&String>) -> Option<Vec
         // That is reported; what uses it need not complain as well.
         variables.push(("connector_name".to_owned(), constant("")));
     }
-    if let Some(vars) = vars {
-        let read: Vec<_> = vars.map()?.entries().map(|(name, value)| variable(name, &value)).collect();
-        variables.extend(read.into_iter().collect::<Option<Vec<_>>>()?);
-    }
+    variables.extend(vars?);
     Some(variables)
+}
+
+/// `vars`
+fn own_variables(vars: &Reader<'_>) -> Option<Vec<(String, Variable)>> {
+    let read: Vec<_> = vars.map()?.entries().map(|(name, value)| variable(name, &value)).collect();
+    read.into_iter().collect()
 }
 
 fn variable(name: &str, value: &Reader<'_>) -> Option<(String, Variable)> {

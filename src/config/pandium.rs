@@ -17,6 +17,11 @@ const ENVIRONMENTS: [(&str, &str); 3] = [
     ("demo", "https://imp.demo.pandium.com"),
 ];
 
+/// The words for them, for a message.
+pub(super) fn environments() -> String {
+    ENVIRONMENTS.map(|(name, _)| name).join(", ")
+}
+
 /// `pandium`
 pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Pandium> {
     let map = reader.map()?;
