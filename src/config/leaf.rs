@@ -17,6 +17,13 @@ pub struct Wrong {
     pub suggestion: Option<String>,
 }
 
+impl Wrong {
+    /// The same with what may have been meant, unless that would repeat what the environment has.
+    pub(super) fn suggest(self, node: &Node, suggestion: Option<String>) -> Self {
+        Self { suggestion: suggestion.filter(|_| !node.is_resolved()), ..self }
+    }
+}
+
 impl From<String> for Wrong {
     fn from(message: String) -> Self {
         Self { message, suggestion: None }
@@ -161,7 +168,7 @@ pub fn size(node: &Node) -> Result<usize, Wrong> {
         _ => {
             let letter = unit.chars().next().unwrap_or_default().to_ascii_uppercase();
             let suggestion = "KMG".contains(letter).then(|| format!("{number}{letter}iB"));
-            return Err(Wrong { suggestion, ..wanted() });
+            return Err(wanted().suggest(node, suggestion));
         }
     };
     number.checked_mul(1 << shift).and_then(|bytes| usize::try_from(bytes).ok()).ok_or_else(wanted)
@@ -199,13 +206,11 @@ pub struct WrittenHeader {
 /// The name of a header.
 pub fn header(node: &Node) -> Result<WrittenHeader, Wrong> {
     let written = text(node)?;
-    match HeaderName::from_bytes(written.as_bytes()) {
-        Ok(name) => Ok(WrittenHeader { name, written: written.to_owned() }),
-        Err(_) => Err(Wrong {
-            message: format!("{} is not the name of a header", shown(node)),
-            suggestion: written.strip_suffix(':').map(str::to_owned),
-        }),
-    }
+    let Ok(name) = HeaderName::from_bytes(written.as_bytes()) else {
+        let wrong = Wrong::from(format!("{} is not the name of a header", shown(node)));
+        return Err(wrong.suggest(node, written.strip_suffix(':').map(str::to_owned)));
+    };
+    Ok(WrittenHeader { name, written: written.to_owned() })
 }
 
 /// A name that needs no escaping anywhere.

@@ -1,7 +1,7 @@
 //! The leaves that name peers and addresses.
 
 use super::leaf::{Wrong, filled, shown};
-use super::tree::{Kind, Node, Style};
+use super::tree::Node;
 use ipnet::IpNet;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -32,9 +32,9 @@ fn bracketed(host: &str) -> String {
 /// `host:port` or `unix:/path`.
 pub fn address(node: &Node) -> Result<Address, Wrong> {
     let text = filled(node)?;
-    let wanted = |suggestion| Wrong {
-        message: format!("an address is wanted here, host:port or unix:/path, not {}", shown(node)),
-        suggestion,
+    let wanted = |suggestion| {
+        let message = format!("an address is wanted here, host:port or unix:/path, not {}", shown(node));
+        Wrong::from(message).suggest(node, suggestion)
     };
     if let Some(path) = text.strip_prefix("unix:") {
         let absolute = path.starts_with('/') && !path.ends_with('/') && !path.contains('\0');
@@ -116,11 +116,8 @@ pub fn base_url(node: &Node, plain: PlainHttp) -> Result<BaseUrl, Wrong> {
     } else {
         let wanted = "an address is wanted here that begins with https:// or http://";
         let scheme = if plain == PlainHttp::Anywhere { "http" } else { "https" };
-        let bare = host_and_port(text).filter(|_| !is_resolved(node));
-        return Err(Wrong {
-            message: wanted.to_owned(),
-            suggestion: bare.map(|_| format!("{scheme}://{text}")),
-        });
+        let bare = host_and_port(text);
+        return Err(Wrong::from(wanted).suggest(node, bare.map(|_| format!("{scheme}://{text}"))));
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains('@') {
@@ -137,11 +134,6 @@ pub fn base_url(node: &Node, plain: PlainHttp) -> Result<BaseUrl, Wrong> {
         ));
     }
     Ok(BaseUrl { tls, host: host.to_ascii_lowercase(), port })
-}
-
-/// Whether it comes from the environment: then it is not shown.
-fn is_resolved(node: &Node) -> bool {
-    matches!(node.kind, Kind::Text { style: Style::Resolved, .. })
 }
 
 /// Whether it can only be this machine.
@@ -161,7 +153,7 @@ pub fn network(node: &Node) -> Result<IpNet, Wrong> {
     })?;
     if written.trunc() != written {
         let message = format!("{} has bits behind its prefix", shown(node));
-        return Err(Wrong { message, suggestion: Some(written.trunc().to_string()) });
+        return Err(Wrong::from(message).suggest(node, Some(written.trunc().to_string())));
     }
     Ok(unmapped(written))
 }

@@ -62,6 +62,11 @@ pub struct Entry {
 }
 
 impl Node {
+    /// Whether something of it comes from the environment: then no message repeats it.
+    pub fn is_resolved(&self) -> bool {
+        matches!(self.kind, Kind::Text { style: Style::Resolved, .. })
+    }
+
     /// What this is, in words.
     pub fn shape(&self) -> &'static str {
         match &self.kind {
