@@ -23,11 +23,11 @@ pub enum Source {
 }
 
 impl Source {
-    /// The header's or the cookie's name.
+    /// The header's or the cookie's name, or the pointer.
     pub fn name(&self) -> &str {
         match self {
             Self::Header { name, .. } => name.as_str(),
-            Self::Cookie(name) => name,
+            Self::Cookie(name) | Self::Json(name) => name,
         }
     }
 }

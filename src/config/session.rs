@@ -10,8 +10,8 @@ use crate::claims::KnownField;
 use crate::fields::{Decode, Field, Presence, Source};
 use crate::place::Place;
 use crate::protected::{Protected, fold_name};
-use crate::trust::{PeerRule, Trust};
-use crate::value::{Kind, Value, parse_int};
+use crate::trust::{PeerRule, TooWide, Trust};
+use crate::value::{Kind, MAX_ITEMS, Value, parse_int, parse_json, unwelcome};
 use http::HeaderName;
 use std::borrow::Cow;
 
@@ -53,7 +53,14 @@ pub(super) fn trust(reader: Option<Reader<'_>>) -> Option<Trust> {
         return None;
     }
     let rules = peers.list(peer_rule)?;
-    Trust::new(rules).map_err(|error| peers.error(error.to_string())).ok()
+    let from_outside = peers.items().iter().any(|item| item.node().is_resolved());
+    let wide = |error: TooWide| match error {
+        TooWide::Net(..) if from_outside => {
+            "a network from the environment is too wide: name the addresses of the proxy in front".to_owned()
+        }
+        error => error.to_string(),
+    };
+    Trust::new(rules).map_err(|error| peers.error(wide(error))).ok()
 }
 
 fn peer_rule(node: &Node) -> Result<PeerRule, Wrong> {
@@ -75,6 +82,7 @@ pub(super) struct Read {
     declared: Vec<Declared>,
     /// None where two of the names are one to many apps.
     protected: Option<Protected>,
+    /// Where the value of `from` stands.
     place: Place,
     /// None where it does not hold.
     from: Option<From>,
@@ -125,7 +133,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Read> {
     // An answer of the app's is nobody else's word: what a visitor sends under these names is not read.
     let protecting = if matches!(from, Some(From::Probe(_) | From::Handoff)) { &[] } else { good.as_slice() };
     let protected = protect(protecting, reader);
-    let place = reader.key_place();
+    let place = map.get("from").map_or(reader.key_place(), |from| from.place());
     (!declared.is_empty()).then_some(Read { declared, protected, place, from, signed_in, signed_out })
 }
 
@@ -245,7 +253,6 @@ fn long_form(name: &str, entry: &Reader<'_>) -> Option<Field> {
     let kind = read_or(&map, "type", Kind::Text, |node| leaf::word(node, &KINDS));
     let separator = read_or(&map, "separator", ",".to_owned(), |node| separator(node).map(str::to_owned));
     let optional = read_or(&map, "optional", false, leaf::boolean);
-    let presence = presence(&map, optional.unwrap_or_default(), kind);
     let decode = read_or(&map, "decode", Decode::Utf8, |node| leaf::word(node, &DECODINGS));
     let absent = match map.get("absent") {
         Some(absent) => absent.list(|node| leaf::text(node).map(str::to_owned)),
@@ -255,6 +262,7 @@ fn long_form(name: &str, entry: &Reader<'_>) -> Option<Field> {
         size @ 1..=65_536 => Ok(size),
         _ => Err("from 1 to 64KiB are allowed here".into()),
     });
+    let presence = presence(&map, optional.unwrap_or_default(), kind, max_bytes);
     let sensitive = read_or(&map, "sensitive", false, leaf::boolean);
     optional?;
     Some(Field {
@@ -300,12 +308,11 @@ fn header(node: &Node) -> Result<Source, Wrong> {
     let header = leaf::header(node)?;
     let folded = fold_name(header.name.as_str());
     if NOT_AN_IDENTITY.contains(&folded.as_str()) || folded.starts_with("accept") {
-        return Err(
-            format!("`{}` has another use on every request, and cannot be a field", header.written).into()
-        );
+        let shown = leaf::shown(node);
+        return Err(format!("{shown} has another use on every request, and cannot be a field").into());
     }
     if OWN.contains(&folded.as_str()) {
-        return Err(format!("`{}` is a header of ours, and cannot be a field", header.written).into());
+        return Err(format!("{} is a header of ours, and cannot be a field", leaf::shown(node)).into());
     }
     Ok(Source::Header { name: header.name, written: header.written })
 }
@@ -337,7 +344,12 @@ fn separator(node: &Node) -> Result<&str, Wrong> {
     }
 }
 
-fn presence(map: &MapReader<'_>, optional: bool, kind: Option<Kind>) -> Option<Presence> {
+fn presence(
+    map: &MapReader<'_>,
+    optional: bool,
+    kind: Option<Kind>,
+    max_bytes: Option<usize>,
+) -> Option<Presence> {
     let Some(default) = map.get("default") else {
         return Some(if optional { Presence::Optional } else { Presence::Required });
     };
@@ -347,7 +359,37 @@ fn presence(map: &MapReader<'_>, optional: bool, kind: Option<Kind>) -> Option<P
         }
         kind => default.read(|node| default_value(node, kind))?,
     };
+    if let Some(flaw) = unfit(&value, max_bytes?) {
+        default.error(flaw);
+        return None;
+    }
     Some(Presence::Default(value))
+}
+
+/// Why a default is not what could come from a visitor: the claims are made of both.
+fn unfit(value: &Value<'_>, max_bytes: usize) -> Option<String> {
+    let (texts, bytes) = match value {
+        Value::Text(text) => (vec![&**text], text.len()),
+        Value::List(items) if items.len() > MAX_ITEMS => {
+            return Some(format!("this is a list of more than {MAX_ITEMS} items"));
+        }
+        Value::List(items) => {
+            (items.iter().map(|item| &**item).collect(), items.iter().map(|item| item.len()).sum())
+        }
+        Value::Json(json) => {
+            let text = json.to_string();
+            if parse_json(&text).is_none() {
+                return Some(
+                    "JSON of at most 16 levels without control or bidi characters is wanted here".to_owned(),
+                );
+            }
+            (Vec::new(), text.len())
+        }
+        Value::Int(_) | Value::Bool(_) => return None,
+    };
+    let found = texts.iter().flat_map(|text| text.chars()).find_map(unwelcome);
+    let long = || (bytes > max_bytes).then(|| format!("this is longer than its max_bytes, {max_bytes}"));
+    found.map(|what| format!("this holds a {what}, which no value of a field may")).or_else(long)
 }
 
 /// A default is written as its type is: text, a list of text, a number, true or false, any YAML.

@@ -25,18 +25,22 @@ fn environment(name: &str) -> Option<String> {
         "CANARY_NET" => "192.0.2.77/24",
         "CANARY_SIZE" => "31337k",
         "CANARY_HEADER" => "X-Canary:",
+        "CANARY_WIDE" => "0.0.0.0/1",
         "HOST_HEADER" => "HoSt",
+        "OWN_HEADER" => "X-Pandium-Url",
         _ => return None,
     };
     Some(value.to_owned())
 }
+
+const OPTIONS: Options<'_> = Options { env: &environment, without_secrets: false, listen: None };
 
 /// The headlines of all problems of the file with some of it changed.
 fn problems(from: &str, to: &str, listen: Option<&str>) -> Vec<String> {
     assert!(FILE.contains(from), "{from}");
     let text = FILE.replace(from, to);
     let listen = listen.map(|listen| parse_listen(listen).unwrap());
-    let options = Options { env: &environment, without_secrets: false, listen: listen.as_ref() };
+    let options = Options { listen: listen.as_ref(), ..OPTIONS };
     match load_text("f", &text, &options) {
         Ok(loaded) => loaded.warnings.iter().map(|warning| warning.headline("f")).collect(),
         Err(invalid) => {
@@ -126,9 +130,134 @@ fn trust_fits_the_listeners() {
         let all = problems("trust: { peers: [10.0.0.1] }", settings, listen);
         match says {
             Some(says) => {
-                assert!(matches!(all.as_slice(), [one] if one.contains(says)), "{settings}: {all:#?}")
+                assert!(matches!(all.as_slice(), [one] if one.contains(says)), "{settings}: {all:#?}");
             }
             None => assert_eq!(all, [""; 0], "{settings}"),
         }
     }
+}
+
+/// Each with all that is said of it, in order.
+fn all_say(cases: &[(&str, &str, &[&str])]) {
+    for (from, to, says) in cases {
+        let all = problems(from, to, None);
+        assert_eq!(all.len(), says.len(), "{to}: {all:#?}");
+        for (problem, says) in all.iter().zip(*says) {
+            assert!(problem.contains(says), "{to}: {problem} lacks {says}");
+        }
+    }
+}
+
+const ID: &str = "{ id: 1121 }";
+
+#[test]
+fn ids_by_place_are_all_read() {
+    all_say(&[
+        (ID, "{ id: { acme: 1, beta: 2, production: 3 } }", &[]),
+        (ID, "{ id: { production: 3, sandbox: 4 } }", &[]),
+        (ID, "{ id: { sandbox: 4, acme: 1 } }", &["gwt2hs.id: two of these ids fit"]),
+        (ID, "{ id: { acme: 1, production: a/b } }", &["gwt2hs.id.production: `a/b` is not a name"]),
+        (
+            ID,
+            "{ id: { acme: 1, production: x } }",
+            &["warning: integrations.gwt2hs.id.production: Pandium's ids"],
+        ),
+        (
+            ID,
+            "{ id: { acme: 1, \"a b\": 2 } }",
+            &["an environment (production, sandbox, demo) or an account"],
+        ),
+        (
+            ID,
+            "{ id: { beta: 2 } }",
+            &["there is no id for the account in `pandium.account`, nor for environment"],
+        ),
+    ]);
+    let settings = "account: acme, base_url: \"https://pandium.test\"";
+    let by_place = FILE.replace("account: acme, environment: sandbox", settings);
+    assert_ne!(by_place, FILE);
+    for (id, says) in [("acme: 1", None), ("sandbox: 1", Some("nor for its environment"))] {
+        let text = by_place.replace(ID, &format!("{{ id: {{ {id} }} }}"));
+        let said = load_text("f", &text, &OPTIONS).err().map(|invalid| invalid.to_string());
+        assert!(
+            said.as_deref().map(|said| said.contains(says.unwrap_or("?"))) == says.map(|_| true),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn one_slip_hides_no_other() {
+    all_say(&[
+        (
+            ID,
+            "{ id: 1, integration_name: [], connector_name: [], vars: { \"a b\": 1, c: null } }",
+            &["integration_name: text", "connector_name: text", "vars.\"a b\"", "vars.c: text, a number"],
+        ),
+        (
+            ID,
+            "{ id: 1, connector_nam: \"${\" }",
+            &["connector_nam: there is no such key", "`${` without `}`"],
+        ),
+    ]);
+}
+
+#[test]
+fn two_flaws_at_one_place_are_said_once_for_all_integrations() {
+    let text = FILE.replace(ID, "{ id: 1 }\n  b: { id: 2 }\n  c: { id: 3 }");
+    let text = text.replace("sub: ${session.account_id}", "sub: ${integration.key | default(a)}");
+    let said = load_text("f", &text, &OPTIONS).err().unwrap().to_string();
+    assert_eq!(said.matches("all tenants would share").count(), 1, "{said}");
+    assert_eq!(said.matches("`default` in `sub`").count(), 1, "{said}");
+}
+
+#[test]
+fn defaults_are_what_a_visitor_could_send() {
+    let field = |field: &str| format!("X-Account-Id, other: {{ header: X-Other, {field} }} ");
+    let many = |count: usize| format!("type: list, default: [{}]", vec!["a"; count].join(", "));
+    let deep = |levels: usize| format!("type: json, default: {}{}", "[".repeat(levels), "]".repeat(levels));
+    for (written, says) in [
+        ("default: \"a\\u0007\"".to_owned(), Some("other.default: this holds a control character")),
+        ("default: \"a\\u202e\"".to_owned(), Some("this holds a bidi override")),
+        ("type: list, default: [a, \"\\u202e\"]".to_owned(), Some("this holds a bidi override")),
+        ("type: json, default: { a: \"\\u202e\" }".to_owned(), Some("JSON of at most 16 levels")),
+        (deep(17), Some("JSON of at most 16 levels")),
+        (deep(16), None),
+        (many(101), Some("a list of more than 100 items")),
+        (many(100), None),
+        ("max_bytes: 3, default: four".to_owned(), Some("this is longer than its max_bytes, 3")),
+        ("max_bytes: 3, type: list, default: [ab, cd]".to_owned(), Some("longer than its max_bytes")),
+        ("max_bytes: 4, default: four".to_owned(), None),
+    ] {
+        let all = problems("X-Account-Id ", &field(&written), None);
+        assert_eq!(all.len(), usize::from(says.is_some()), "{written}: {all:#?}");
+        assert!(all.iter().all(|problem| problem.contains(says.unwrap_or("?"))), "{written}: {all:#?}");
+    }
+}
+
+#[test]
+fn the_environment_is_not_repeated() {
+    for (from, to) in [
+        ("trust:", "listen: ${env.CANARY_PORT}\ntrust:"),
+        ("trust:", "limits: { header_bytes: \"${env.CANARY_SIZE}\" }\ntrust:"),
+        ("10.0.0.1", "\"${env.CANARY_NET}\""),
+        ("10.0.0.1", "\"${env.CANARY_WIDE}\""),
+        ("X-Account-Id", "\"${env.CANARY_HEADER}\""),
+        ("X-Account-Id", "\"${env.HOST_HEADER}\""),
+        ("X-Account-Id", "\"${env.OWN_HEADER}\""),
+        ("environment: sandbox", "base_url: \"${env.CANARY}\""),
+        ("sandbox", "\"${env.CANARY}\""),
+    ] {
+        let all = problems(from, to, None).join("\n");
+        assert!(!all.is_empty(), "{to}");
+        for canary in ["31337", "192.0.2", "anary\u{60}", "X-Canary", "HoSt", "Pandium-Url", "0.0.0.0"] {
+            assert!(!all.contains(canary), "{to}: {all}");
+        }
+    }
+}
+
+#[test]
+fn trust_is_missed_where_headers_are_asked_for() {
+    let all = problems("trust: { peers: [10.0.0.1] }\n", "", None);
+    assert!(matches!(all.as_slice(), [one] if one.starts_with("f:4:9: session.from: ")), "{all:#?}");
 }
