@@ -16,6 +16,7 @@ mod load;
 pub mod model;
 pub mod net;
 mod pandium;
+mod presence;
 pub mod reader;
 mod root;
 mod secret;
