@@ -1,8 +1,9 @@
 //! `check`
 
+use super::edge::{self, Edge};
 use super::load::{Wanted, load};
 use super::out::{complain, say};
-use super::{ConfigArg, Edge, INVALID, edge};
+use super::{ConfigArg, INVALID};
 use crate::config::Config;
 use crate::config::model::{Address, From, Integration, Key, Policy, Probe};
 use crate::fields::{Field, Presence, Source};

@@ -11,7 +11,7 @@ mod out;
 mod serve;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,13 +59,6 @@ struct ConfigArg {
         default_value = "config.yaml"
     )]
     config: PathBuf,
-}
-
-/// An edge that `check --edge` writes lines for.
-#[derive(Clone, Copy, ValueEnum)]
-enum Edge {
-    /// nginx
-    Nginx,
 }
 
 /// Runs the program with these arguments, and says how it ended.

@@ -1,0 +1,50 @@
+//! The lines for nginx.
+
+use super::{Header, headers};
+use crate::config::Config;
+use http::HeaderName;
+
+/// What nginx needs whatever the file says.
+const NGINX_HEAD: &str = "\
+# In every location that leads to the sidecar: a location with a proxy_set_header line of its own
+# inherits none. The values come from the answer to auth_request; an empty one deletes the header,
+# and so the visitor's own.";
+const NGINX_TAIL: &str = "\
+proxy_set_header Host $http_host;
+proxy_set_header Connection \"\";
+proxy_http_version 1.1;
+";
+
+/// Variables first, then one line for each protected header: a field is set, what is no field is
+/// deleted.
+pub(super) fn lines(config: &Config) -> String {
+    let (mut variables, mut lines) = (Vec::new(), Vec::new());
+    for Header { name, field, spelling } in headers(config) {
+        let Some(field) = field else {
+            lines.push(format!("proxy_set_header {spelling} \"\";"));
+            continue;
+        };
+        variables.extend(variable(field, name, &spelling));
+        if spelling.contains('_') {
+            lines.push(format!(
+                "# {spelling}: nginx sends it, but drops it where it comes in, unless underscores_in_headers is on"
+            ));
+        }
+        lines.push(format!("proxy_set_header {spelling} $session_{field};"));
+    }
+    let lines = [NGINX_HEAD.to_owned()].into_iter().chain(variables).chain(lines);
+    format!("{}\n{NGINX_TAIL}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// How nginx gets at the header of an answer; some names have no variable there.
+fn variable(field: &str, name: &HeaderName, written: &str) -> Vec<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if name.as_str().bytes().all(plain) {
+        let answered = name.as_str().replace('-', "_");
+        return vec![format!("auth_request_set $session_{field} $upstream_http_{answered};")];
+    }
+    vec![
+        format!("# nginx has no variable for {written}: give $session_{field} its value in another way"),
+        format!("set $session_{field} \"\";"),
+    ]
+}
