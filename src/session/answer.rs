@@ -25,7 +25,8 @@ impl Answer {
     pub fn speaks(&self, policy: &Policy) -> bool {
         policy.fields.iter().any(|field| match &field.source {
             Source::Header { name, .. } => {
-                self.headers.get(name).is_some_and(|value| !matches!(field.read(value.as_bytes()), Ok(None)))
+                let says = |value: &HeaderValue| !matches!(field.read(value.as_bytes()), Ok(None));
+                self.headers.get_all(name).iter().any(says)
             }
             Source::Json(pointer) => self.json.as_ref().and_then(|json| json.pointer(pointer)).is_some(),
             Source::Cookie(_) => false,
