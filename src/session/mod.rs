@@ -46,7 +46,9 @@ fn check_signed_in(
         Some(Value::Text(text)) => signed_in.not.iter().any(|not| not == text),
         Some(Value::Int(number)) => signed_in.not.contains(&number.to_string()),
         Some(Value::Bool(value)) => signed_in.not.contains(&value.to_string()),
-        Some(Value::List(_) | Value::Json(_)) => false,
+        Some(Value::Json(serde_json::Value::String(text))) => signed_in.not.contains(text),
+        Some(Value::Json(json)) => signed_in.not.contains(&json.to_string()),
+        Some(Value::List(_)) => false,
     };
     if nobody {
         Err(about(field, Code::SignedOut, "session.signed_in says that this is nobody"))
