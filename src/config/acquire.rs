@@ -5,6 +5,7 @@ use super::model::{Endpoint, From, LoginPart, Probe, SignedIn, SignedOut};
 use super::net::{self, PlainHttp};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node, Style};
+use http::uri::PathAndQuery;
 use std::time::Duration;
 
 /// The words for `session.from`.
@@ -72,8 +73,8 @@ fn target(node: &Node) -> Result<String, Wrong> {
     if !text.starts_with('/') || text.starts_with("//") {
         return Err("a path is wanted here that begins with one `/`".into());
     }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>' | b'\\'))
-    {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>' | b'\\');
+    if !text.bytes().all(plain) || text.parse::<PathAndQuery>().is_err() {
         return Err("a path is made of plain characters; percent-encode the others".into());
     }
     Ok(text.to_owned())
@@ -85,10 +86,12 @@ fn elsewhere(node: &Node) -> Result<(Endpoint, String, String), Wrong> {
     let behind = text.find("://").map_or(text.len(), |at| at + 3);
     let slash = text.get(behind..).and_then(|rest| rest.find('/')).map_or(text.len(), |at| behind + at);
     let (base, path) = text.split_at_checked(slash).unwrap_or((text, ""));
-    let part = |text: &str| Node {
-        place: node.place,
-        kind: Kind::Text { text: text.to_owned(), style: Style::Quoted },
+    // What came from the environment is shown in no message, nor is a part of it.
+    let style = match &node.kind {
+        Kind::Text { style, .. } => *style,
+        _ => Style::Quoted,
     };
+    let part = |text: &str| Node { place: node.place, kind: Kind::Text { text: text.to_owned(), style } };
     let url = net::base_url(&part(base), PlainHttp::Anywhere)?;
     if url.tls {
         return Err("https:// is not built yet for a probe; write http://host:port/path".into());
