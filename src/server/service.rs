@@ -158,9 +158,8 @@ impl Service {
         let told = probe::ask(client, probe, policy, &visit.parts.headers, &visit.seen()).await;
         match told {
             Ok(Told::Answer(answer)) => self.go_by(&answer, ask, visit),
-            Ok(Told::Nobody(answer)) => {
-                let nobody = Refusal::new(Code::SignedOut, "the app's answer names nobody").source("probe");
-                with_cookies(self.refuse(visit, Some(ask), &nobody), &answer)
+            Ok(Told::Refused(answer, refusal)) => {
+                with_cookies(self.refuse(visit, Some(ask), &refusal), &answer)
             }
             Err(refusal) => self.refuse(visit, Some(ask), &refusal),
         }
@@ -190,8 +189,9 @@ impl Service {
                 Answered { response, code: "passed" }
             }
             Err(error) => {
-                let late = Failure::from(&error) == Failure::Late;
-                tracing::warn!(request_id = %visit.id, %error, "no answer to a handoff");
+                let failure = Failure::from(&error);
+                tracing::warn!(code = failure.as_str(), request_id = %visit.id, %error, "not handed off");
+                let late = failure == Failure::Late;
                 self.refuse(visit, Some(ask), &probe::unavailable("the app gave no answer", late))
             }
         }

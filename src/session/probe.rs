@@ -10,10 +10,12 @@ use crate::proxy::body::{Activity, Body};
 use crate::proxy::client::{Client, NoAnswer, is_timeout};
 use crate::proxy::headers::{Seen, describe_probe};
 use crate::refusal::{Code, Refusal};
+use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
 /// The largest answer that is read.
 const MAX_BYTES: usize = 64 << 10;
@@ -22,8 +24,9 @@ const MAX_BYTES: usize = 64 << 10;
 pub enum Told {
     /// The app knows a visitor, or says what it says to everybody.
     Answer(Answer),
-    /// Anything but a 200, or no JSON where that is wanted: nobody is signed in.
-    Nobody(Answer),
+    /// Nobody is signed in, or the answer cannot be read. Its head stands: the cookies in it are the
+    /// visitor's all the same.
+    Refused(Answer, Refusal),
 }
 
 /// Asks.
@@ -38,12 +41,22 @@ pub async fn ask(
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = client.address(&probe.path).map_err(unaskable)?;
     *request.headers_mut() = question(probe, visitor, seen);
-    let answered = async {
-        let answer = client.send(request, &Activity::start()).await.map_err(|error| silent(&error))?;
-        read(answer, policy).await
+    let deadline = Instant::now() + probe.timeout;
+    let answered = timeout_at(deadline, client.send(request, &Activity::start())).await;
+    let (parts, body) = answered.map_err(late)?.map_err(|error| silent(&error))?.into_parts();
+    let ok = parts.status.as_u16() == 200;
+    let mut answer = Answer { headers: parts.headers, json: None };
+    let read = match timeout_at(deadline, read(ok, &answer.headers, body, policy)).await {
+        Ok(read) => read,
+        Err(elapsed) => Err(late(elapsed)),
     };
-    let late = |_| unavailable("no whole answer within session.probe.timeout", true);
-    tokio::time::timeout(probe.timeout, answered).await.map_err(late)?
+    Ok(match read {
+        Ok(json) => {
+            answer.json = json;
+            Told::Answer(answer)
+        }
+        Err(refusal) => Told::Refused(answer, refusal),
+    })
 }
 
 fn question(probe: &Probe, visitor: &HeaderMap, seen: &Seen<'_>) -> HeaderMap {
@@ -67,24 +80,26 @@ fn question(probe: &Probe, visitor: &HeaderMap, seen: &Seen<'_>) -> HeaderMap {
     headers
 }
 
-async fn read(answer: Response<Incoming>, policy: &Policy) -> Result<Told, Refusal> {
-    let (parts, body) = answer.into_parts();
+/// The body's JSON, where that is wanted.
+async fn read(
+    ok: bool,
+    headers: &HeaderMap,
+    body: Incoming,
+    policy: &Policy,
+) -> Result<Option<serde_json::Value>, Refusal> {
     let wants_json = policy.fields.iter().any(|field| matches!(field.source, Source::Json(_)));
-    let says_json = is_json(parts.headers.get(CONTENT_TYPE));
-    let ok = parts.status.as_u16() == 200;
-    let mut answer = Answer { headers: parts.headers, json: None };
-    if !ok || (wants_json && !says_json) {
-        return Ok(Told::Nobody(answer));
+    if !ok || (wants_json && !is_json(headers.get(CONTENT_TYPE))) {
+        return Err(Refusal::new(Code::SignedOut, "the app's answer names nobody").source("probe"));
     }
     // Read to its end also where only the headers count: the connection can be used again, and an
     // answer that breaks off has said nothing that one could rely on.
     let body = Limited::new(body, MAX_BYTES).collect().await;
     let body = body.map_err(|_| unavailable("the answer broke off, or is larger than 64KiB", false))?;
-    if wants_json {
-        let broken = |_| unavailable("the answer is no JSON, although it says so", false);
-        answer.json = Some(serde_json::from_slice(&body.to_bytes()).map_err(broken)?);
+    if !wants_json {
+        return Ok(None);
     }
-    Ok(Told::Answer(answer))
+    let broken = |_| unavailable("the answer is no JSON, although it says so", false);
+    serde_json::from_slice(&body.to_bytes()).map(Some).map_err(broken)
 }
 
 /// `application/json`, or a form of it (RFC 6839 §3.1).
@@ -92,6 +107,10 @@ fn is_json(kind: Option<&HeaderValue>) -> bool {
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+fn late(_: Elapsed) -> Refusal {
+    unavailable("no whole answer within session.probe.timeout", true)
 }
 
 fn silent(error: &NoAnswer) -> Refusal {
