@@ -191,6 +191,10 @@ impl Service {
             Err(error) => {
                 let failure = Failure::from(&error);
                 tracing::warn!(code = failure.as_str(), request_id = %visit.id, %error, "not handed off");
+                if matches!(failure, Failure::VisitorLate | Failure::VisitorBroken) {
+                    let response = reply::failure(failure, &visit.parts.headers, visit.id);
+                    return Answered { response, code: failure.as_str() };
+                }
                 let late = failure == Failure::Late;
                 self.refuse(visit, Some(ask), &probe::unavailable("the app gave no answer", late))
             }
