@@ -90,7 +90,9 @@ where
         let said = answer(&message);
         record.seen.lock().unwrap().push(message);
         let Some(said) = said else { std::future::pending().await };
-        if reader.stream().write_all(&said).await.is_err() {
+        // It closes where it says so, and where it has nothing to say.
+        let closes = said.is_empty() || said.windows(17).any(|piece| piece == b"Connection: close");
+        if reader.stream().write_all(&said).await.is_err() || closes {
             return;
         }
     }

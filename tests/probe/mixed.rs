@@ -1,0 +1,73 @@
+//! Many visitors at once: each gets the token of the answer that was given for him (Oathkeeper
+//! CVE-2026-33496).
+
+use crate::harness::{App, Message, Sidecar, TRUSTED, changed, claims, connect, request};
+use crate::harness::{INSTALL, Reader};
+use crate::{app, handing_off, known, probing, say};
+use std::collections::HashSet;
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinSet;
+
+const MANY: usize = 500;
+
+/// So many visitors at once, each with lines of his own; all are there before the first one asks.
+async fn at_once(sidecar: &Sidecar, lines: impl Fn(usize) -> String) -> Vec<(usize, Message)> {
+    let mut connected = Vec::new();
+    for n in 0..MANY {
+        connected.push((n, connect(TRUSTED, sidecar.address).await, lines(n)));
+    }
+    let mut asking = JoinSet::new();
+    for (n, mut stream, line) in connected {
+        asking.spawn(async move {
+            stream.write_all(&request("GET", INSTALL, &[&line])).await.unwrap();
+            (n, Reader::new(stream).answer().await.unwrap())
+        });
+    }
+    asking.join_all().await
+}
+
+fn assert_apart(answers: &[(usize, Message)]) {
+    let mut ids = HashSet::new();
+    for (n, answer) in answers {
+        let claims = claims(answer);
+        assert_eq!(claims["sub"], format!("t{n}"));
+        assert_eq!(answer.values("set-cookie"), [format!("sid={n}")]);
+        assert!(ids.insert(claims["jti"].as_str().unwrap().to_owned()), "one jti twice");
+    }
+    assert_eq!(ids.len(), MANY);
+}
+
+fn own(n: usize) -> String {
+    say(known(&[&format!("X-Tenant-Id: t{n}"), &format!("Set-Cookie: sid={n}")]))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn probes_with_different_cookies() {
+    let app = app().await;
+    let sidecar = Sidecar::start(&probing(&app)).await;
+    assert_apart(&at_once(&sidecar, own).await);
+    assert_eq!(app.count(), MANY);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handoffs_with_different_cookies() {
+    let app = app().await;
+    let sidecar = Sidecar::start(&handing_off(&app)).await;
+    assert_apart(&at_once(&sidecar, own).await);
+    assert_eq!(app.count(), MANY);
+}
+
+/// Who is asked for twice is asked for twice: nothing is kept under a cookie.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn probes_with_the_same_cookie_and_different_answers() {
+    let app = App::answering(|asked| {
+        let n = asked.values("x-request-id")[0].to_owned();
+        Some(known(&[&format!("X-Tenant-Id: t{n}"), &format!("Set-Cookie: sid={n}")]).into_bytes())
+    });
+    let app = app.await;
+    let file = changed(&probing(&app), &[("pandium:\n", "trust: { peers: 127.0.0.2 }\npandium:\n")]);
+    let sidecar = Sidecar::start(&file).await;
+    let answers = at_once(&sidecar, |n| format!("Cookie: sid=same\r\nX-Request-Id: {n}")).await;
+    assert_apart(&answers);
+    assert_eq!(app.count(), MANY);
+}

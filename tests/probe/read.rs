@@ -1,0 +1,211 @@
+//! What is read from an answer to a probe.
+
+use crate::harness::{STRANGER, Sidecar, assert_minted, assert_refused, changed, claims};
+use crate::{answer, app, install, json, known, probing, probing_json, say};
+use serde_json::{Value, json as value};
+
+#[tokio::test]
+async fn headers_are_read_and_the_cookies_passed_on() {
+    let app = app().await;
+    let sidecar = Sidecar::start(&probing(&app)).await;
+    let said = known(&[
+        "x-tenant-ID: acme",
+        "X-User-Email: zoe@acme.example",
+        "X-User-Groups: a,, b",
+        "Set-Cookie: sid=rotated; HttpOnly",
+        "Set-Cookie: second=2",
+        "X-Other: 1",
+        "X_Tenant_Id: evil",
+    ]);
+    let minted = install(&sidecar, said).await;
+    assert_minted(&minted, "headers");
+    let claims = claims(&minted);
+    assert_eq!(claims["sub"], "acme");
+    assert_eq!(
+        (&claims["ti"]["uem"], &claims["ti"]["ili"]),
+        (&value!("zoe@acme.example"), &value!(["a", "b"]))
+    );
+    assert_eq!(minted.values("set-cookie"), ["sid=rotated; HttpOnly", "second=2"]);
+    for name in ["x-tenant-id", "x-user-email", "x-user-groups", "x-other", "x_tenant_id"] {
+        assert!(minted.values(name).is_empty(), "{name}");
+    }
+}
+
+/// What a visitor says of himself counts for nothing, whoever the peer is.
+#[tokio::test]
+async fn the_requests_own_headers_are_not_read() {
+    let app = app().await;
+    let sidecar = Sidecar::start(&probing(&app)).await;
+    let nobody = say(known(&[]));
+    let refused = sidecar.install(STRANGER, &[&nobody, "X-Tenant-Id: evil"]).await;
+    assert_refused(&refused, 401, "signed-out", "forged");
+    let acme = say(known(&["X-Tenant-Id: acme"]));
+    let minted = sidecar.install(STRANGER, &[&acme, "X-Tenant-Id: evil", "X-User-Email: evil"]).await;
+    assert_eq!(claims(&minted)["sub"], "acme");
+    assert_eq!(claims(&minted)["ti"].get("uem"), None);
+}
+
+/// The app's other answers never show a visitor what it says of him to us.
+#[tokio::test]
+async fn the_fields_headers_stay_with_us_on_every_route() {
+    let app = app().await;
+    let sidecar = Sidecar::start(&probing(&app)).await;
+    let said = say(known(&["X-Tenant-Id: acme", "x-user-email: a@b", "X-Other: 1", "X-User-Groups: a"]));
+    let passed = sidecar.get(STRANGER, "/page", &[&said]).await;
+    assert_eq!((passed.status(), passed.text().as_str()), (200, "ok"));
+    assert_eq!(passed.names().iter().filter(|name| name.to_lowercase().starts_with("x-")).count(), 1);
+    assert_eq!(passed.values("x-other"), ["1"]);
+}
+
+#[tokio::test]
+async fn json_is_read_by_pointer() {
+    let app = app().await;
+    let sidecar = Sidecar::start(&probing_json(&app)).await;
+    let hundred = vec!["a"; 100];
+    let cases: [(Value, Value, Value); 8] = [
+        (value!("acme"), value!(null), value!([])),
+        (value!(" acme "), value!(["a", " b ", "", 7, -3]), value!(["a", "b", "7", "-3"])),
+        (value!("acme"), value!("a, b"), value!(["a", "b"])),
+        (value!("acme"), value!("-"), value!([])),
+        (value!("a\"b\\${session.x}"), value!([]), value!([])),
+        (value!(42), value!(hundred), value!(hundred)),
+        (value!(-7), value!([9_007_199_254_740_993_i64]), value!(["9007199254740993"])),
+        (value!("Zoë 🦊"), value!(["é"]), value!(["é"])),
+    ];
+    for (id, groups, list) in cases {
+        let body = value!({"tenant": {"id": id, "name": "x"}, "user": {"groups": groups, "mail": null}});
+        let minted = install(&sidecar, json(&body.to_string())).await;
+        assert_minted(&minted, &body.to_string());
+        let claims = claims(&minted);
+        let sub = id.as_str().map_or_else(|| id.to_string(), |id| id.trim().to_owned());
+        assert_eq!((&claims["sub"], &claims["ti"]["ili"]), (&value!(sub), &list), "{body}");
+        assert_eq!(claims["ti"].get("uem"), None, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn every_form_of_a_json_type_is_one() {
+    let app = app().await;
+    let sidecar = Sidecar::start(&probing_json(&app)).await;
+    let body = r#"{"tenant":{"id":"acme"}}"#;
+    for kind in [
+        "application/json",
+        "Application/JSON;charset=UTF-8",
+        "application/hal+json",
+        "application/problem+json ; a=b",
+    ] {
+        let said = answer("200 OK", &[&format!("Content-Type: {kind}")], body);
+        assert_minted(&install(&sidecar, said).await, kind);
+    }
+}
+
+/// Escapes, positions in lists, and types other than text.
+#[tokio::test]
+async fn pointers_and_types() {
+    let app = app().await;
+    let file = changed(
+        &probing_json(&app),
+        &[
+            (
+                "json: /tenant/id }",
+                "json: \"/a~1b/m~0n/1\" }\n    seats: { json: /n, type: int, optional: true }\n    admin: { json: /b, type: bool, optional: true }\n    plan: { json: /plan, type: json, optional: true }",
+            ),
+            (
+                "    xti:\n",
+                "    seats: ${session.seats}\n    admin: ${session.admin}\n    plan: ${session.plan}\n    xti:\n",
+            ),
+        ],
+    );
+    let sidecar = Sidecar::start(&file).await;
+    let body = |rest: &str| format!(r#"{{"a/b":{{"m~n":["x","acme"]}}{rest}}}"#);
+    let minted = install(&sidecar, json(&body(r#","n":7,"b":true,"plan":{"a":[1.5,null]}"#))).await;
+    let ti = &claims(&minted)["ti"];
+    assert_eq!(
+        (&ti["seats"], &ti["admin"], &ti["plan"]),
+        (&value!(7), &value!(true), &value!({"a": [1.5, null]}))
+    );
+    let minted = install(&sidecar, json(&body(r#","n":"7","b":"no","plan":null"#))).await;
+    let ti = &claims(&minted)["ti"];
+    assert_eq!((&ti["seats"], &ti["admin"], ti.get("plan")), (&value!(7), &value!(false), None));
+    for wrong in [
+        r#","n":1.0"#,
+        r#","n":true"#,
+        r#","n":9007199254740992"#,
+        r#","b":1"#,
+        r#","b":"maybe""#,
+        r#","plan":"a\u0000""#,
+    ] {
+        assert_refused(&install(&sidecar, json(&body(wrong))).await, 400, "invalid-value", wrong);
+    }
+}
+
+/// MediaWiki's anonymous visitor has the id 0, and a name.
+#[tokio::test]
+async fn nobody_by_another_name_is_nobody() {
+    let app = app().await;
+    for kind in ["", ", type: int", ", type: json"] {
+        let tenant = format!("tenant_id: {{ json: /tenant/id{kind} }}");
+        let file = changed(
+            &probing_json(&app),
+            &[
+                ("tenant_id: { json: /tenant/id }", &tenant),
+                ("  fields:", "  signed_in: { field: tenant_id, not: [0, anonymous] }\n  fields:"),
+            ],
+        );
+        // `sub` is text.
+        let file = match kind {
+            "" => file,
+            _ => changed(
+                &file,
+                &[
+                    ("  fields:", "  fields:\n    login: { json: /tenant/id }"),
+                    ("sub: ${session.tenant_id}", "sub: ${session.login}"),
+                ],
+            ),
+        };
+        let sidecar = Sidecar::start(&file).await;
+        let of = |id: &str| json(&format!(r#"{{"tenant":{{"id":{id}}},"user":{{"mail":"a@b"}}}}"#));
+        for id in ["0", "\"0\"", "null", "\"anonymous\""] {
+            if kind == ", type: int" && id == "\"anonymous\"" {
+                continue;
+            }
+            assert_refused(&install(&sidecar, of(id)).await, 401, "signed-out", &format!("{id}{kind}"));
+        }
+        assert_refused(&install(&sidecar, json("{}")).await, 401, "signed-out", kind);
+        assert_eq!(claims(&install(&sidecar, of("10")).await)["sub"], "10", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn the_files_own_words_for_none() {
+    let app = app().await;
+    let tenant = "tenant_id: { json: /tenant/id, absent: [guest, \"0\"] }";
+    let sidecar =
+        Sidecar::start(&changed(&probing_json(&app), &[("tenant_id: { json: /tenant/id }", tenant)])).await;
+    for id in ["\"guest\"", "\" guest \"", "0", "\"0\"", "\"\""] {
+        let said = json(&format!(r#"{{"tenant":{{"id":{id}}}}}"#));
+        assert_refused(&install(&sidecar, said).await, 401, "signed-out", id);
+    }
+    let minted = install(&sidecar, json(r#"{"tenant":{"id":"-"}}"#)).await;
+    assert_eq!(claims(&minted)["sub"], "-");
+}
+
+#[tokio::test]
+async fn some_required_fields_and_others_not() {
+    let app = app().await;
+    let file = changed(
+        &probing(&app),
+        &[("user_email: { header: X-User-Email, optional: true }", "user_email: X-User-Email")],
+    );
+    let sidecar = Sidecar::start(&file).await;
+    for (lines, status, code) in [
+        (vec!["X-Tenant-Id: acme"], 403, "incomplete-session"),
+        (vec!["X-User-Email: a@b", "X-Tenant-Id: -"], 403, "incomplete-session"),
+        (vec!["X-User-Groups: a"], 401, "signed-out"),
+    ] {
+        let lines = [lines, vec!["Set-Cookie: a=b"]].concat();
+        let refused = install(&sidecar, known(&lines)).await;
+        assert_refused(&refused, status, code, code);
+        assert_eq!(refused.values("set-cookie"), ["a=b"]);
+    }
+}
