@@ -22,6 +22,21 @@ pub(super) struct InitArgs {
 enum From {
     /// Request headers that a proxy in front sets
     Headers,
+    /// The app, asked by us; its answer has the session headers
+    Probe,
+    /// The app's answer to the visitor's own request
+    Handoff,
+}
+
+impl From {
+    /// Who says who a visitor is, as the file has it.
+    fn session(self) -> &'static str {
+        match self {
+            Self::Headers => include_str!("init/headers.yaml"),
+            Self::Probe => include_str!("init/probe.yaml"),
+            Self::Handoff => include_str!("init/handoff.yaml"),
+        }
+    }
 }
 
 fn slug(text: &str) -> Result<Slug, String> {
@@ -34,12 +49,12 @@ fn integration(text: &str) -> Result<(Slug, Slug), String> {
 }
 
 pub(super) fn run(args: &InitArgs) {
-    let From::Headers = args.from;
     let mut integrations = String::new();
     for (name, id) in &args.integration {
         // Writing to a `String` cannot fail.
         let _ = writeln!(integrations, "  {name}: {{ id: \"{id}\", connector_name: \"{name}\" }}");
     }
-    let text = include_str!("init.yaml").replace("@ACCOUNT@", args.account.as_str());
+    let text = include_str!("init.yaml").replace("@SESSION@\n", args.from.session());
+    let text = text.replace("@ACCOUNT@", args.account.as_str());
     say(&text.replace("@INTEGRATIONS@\n", &integrations));
 }
