@@ -83,7 +83,6 @@ async fn a_strangers_probe() {
 #[tokio::test]
 async fn a_trusted_peers_probe() {
     let app = app().await;
-    // Who is trusted may not send the fields' headers in a wrong way; other fields for this one.
     let file = changed(&probing(&app), &[("pandium:\n", "trust: { peers: 127.0.0.2 }\npandium:\n")]);
     let asked = asked(&file, &app, TRUSTED).await;
     let expected = [

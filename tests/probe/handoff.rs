@@ -140,7 +140,7 @@ async fn the_app_gets_the_request_without_conditions_and_ranges() {
 #[tokio::test]
 async fn an_app_that_does_not_answer() {
     let app = app().await;
-    let file = changed(&handing_off(&app), &[("log:", "timeouts: { response: 150ms }\nlog:")]);
+    let file = changed(&handing_off(&app), &[("log:", "timeouts: { response: 1s }\nlog:")]);
     let sidecar = Sidecar::start(&file).await;
     let mut visitor = sidecar.visitor(STRANGER);
     let good = say(known(&["X-Tenant-Id: acme"]));

@@ -17,8 +17,10 @@ mod handoff;
 mod login;
 mod mixed;
 mod read;
+mod silent;
 
 use harness::{App, Message, STRANGER, Sidecar, changed, fixture};
+use std::fmt::Write as _;
 
 /// An app that answers what the visitor's cookie `say` tells it to, and as many spaces as `pad` does;
 /// silent without one.
@@ -37,8 +39,11 @@ fn told(asked: &Message) -> Option<Vec<u8>> {
 
 /// The cookie for this answer.
 fn say(answer: impl AsRef<[u8]>) -> String {
-    let digits: String = answer.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("Cookie: say={digits}")
+    let mut line = "Cookie: say=".to_owned();
+    for byte in answer.as_ref() {
+        write!(line, "{byte:02x}").unwrap();
+    }
+    line
 }
 
 /// An answer with these header lines and this body.

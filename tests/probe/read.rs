@@ -139,7 +139,7 @@ async fn pointers_and_types() {
     }
 }
 
-/// MediaWiki's anonymous visitor has the id 0, and a name.
+/// `MediaWiki`'s anonymous visitor has the id 0, and a name.
 #[tokio::test]
 async fn nobody_by_another_name_is_nobody() {
     let app = app().await;
