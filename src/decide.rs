@@ -58,7 +58,7 @@ pub struct Ask<'p, 'a> {
 pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p, 'a>, Refusal> {
     check_host(head)?;
     let path = head.uri.path();
-    let trusted = policy.trust.admit(head.peer);
+    let trusted = policy.trust.admit(head.peer, head.headers);
     match route::owner(path, &policy.routes) {
         Owner::Ambiguous => {
             Err(Refusal::new(Code::AmbiguousPath, "the path is ours only in one reading of it"))
@@ -72,7 +72,7 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
             check_method(head.method, route.door)?;
             check_browser(head.headers, route.door, policy.install.cross_site_iframe)?;
             if trusted.is_none() && policy.from == From::Headers {
-                return Err(untrusted(head.peer));
+                return Err(untrusted(policy, head.peer));
             }
             trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
             let (requested, integration) = find(policy, route, path)?;
@@ -194,8 +194,8 @@ fn is_ahead_of_visitor(value: &[u8]) -> bool {
 }
 
 /// A session from request headers, and nobody who may say so.
-pub fn untrusted(peer: Peer) -> Refusal {
-    Refusal::new(Code::UntrustedPeer, format!("trust.peers does not have {peer}"))
+pub fn untrusted(policy: &Policy, peer: Peer) -> Refusal {
+    Refusal::new(Code::UntrustedPeer, policy.trust.doubt(peer))
 }
 
 /// A trusted peer's request may carry each identity header once, under its own name.

@@ -29,6 +29,8 @@ pub struct Protected {
     /// Bit `n` is set where a protected name is `n` bytes long: folding keeps the length, so this
     /// answers for nearly every header of a request without comparing anything.
     lengths: u128,
+    /// Those that are for us alone: they go to nobody, whoever sent them.
+    withheld: Vec<HeaderName>,
 }
 
 /// What is wrong with a request from a trusted peer.
@@ -59,6 +61,18 @@ impl Protected {
     fn add(&mut self, name: HeaderName) {
         self.lengths |= length_bit(name.as_str());
         self.names.push(name);
+    }
+
+    /// The same, and this name is for us alone.
+    #[must_use]
+    pub fn withholding(mut self, name: HeaderName) -> Self {
+        self.withheld.push(name);
+        self
+    }
+
+    /// The names that are for us alone.
+    pub fn withheld(&self) -> &[HeaderName] {
+        &self.withheld
     }
 
     /// The protected names.

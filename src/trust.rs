@@ -1,12 +1,15 @@
 //! Whom we believe: the peers whose word about a visitor counts.
 //!
-//! Trust looks at the other end of the socket and at nothing that a message says. Whoever wants to
-//! read a session from request headers has to show a [`TrustedPeer`], and only [`Trust::admit`]
-//! hands one out.
+//! Trust looks at the other end of the socket, and at a secret that it may have to show; at nothing
+//! else that a message says. Whoever wants to read a session from request headers has to show a
+//! [`TrustedPeer`], and only [`Trust::admit`] hands one out.
 
+use crate::redact::Secret;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The other end of the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +89,29 @@ pub struct TrustedPeer {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trust {
     peers: Vec<PeerRule>,
+    header: Option<SharedHeader>,
+    complete: bool,
+}
+
+/// `trust.header`: a secret that a trusted peer shows with each request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SharedHeader {
+    /// The header's name.
+    pub name: HeaderName,
+    /// What it has to hold.
+    pub value: Secret,
+    /// Where that is kept, for people.
+    pub source: String,
+}
+
+impl SharedHeader {
+    /// Whether it was shown. Every line of that name is compared, each in constant time: a second one
+    /// is refused as such, once the first is known to be a friend's.
+    fn is_shown(&self, headers: &HeaderMap) -> bool {
+        let equal =
+            |line: &HeaderValue| verify_slices_are_equal(line.as_bytes(), self.value.expose()).is_ok();
+        headers.get_all(&self.name).iter().fold(false, |shown, line| equal(line) | shown)
+    }
 }
 
 /// Why a list of peers is no trust at all.
@@ -102,32 +128,78 @@ pub enum TooWide {
 }
 
 impl Trust {
-    /// Trust in these peers, unless that would be trust in everybody.
-    pub fn new(peers: Vec<PeerRule>) -> Result<Self, TooWide> {
+    /// Trust in these peers, if they show the header where there is one, unless that would be trust
+    /// in everybody.
+    pub fn new(peers: Vec<PeerRule>, header: Option<SharedHeader>) -> Result<Self, TooWide> {
         let nets: Vec<IpNet> = peers.iter().filter_map(PeerRule::net).collect();
         if covers_everything(&nets) {
             return Err(TooWide::Everything);
         }
-        match nets.iter().find(|net| net.prefix_len() < narrowest_allowed(net)) {
+        let wide = nets.iter().find(|net| header.is_none() && net.prefix_len() < narrowest_allowed(net));
+        match wide {
             Some(net) => Err(TooWide::Net(*net, narrowest_allowed(net))),
-            None => Ok(Self { peers }),
+            None => Ok(Self { peers, header, complete: false }),
         }
     }
 
-    /// The proof of trust, for a peer that has it.
-    pub fn admit(&self, peer: Peer) -> Option<TrustedPeer> {
-        let admitted = self.peers.iter().any(|rule| rule.admits(peer));
-        admitted.then_some(TrustedPeer { _only_from_trust: () })
+    /// The same with `trust.complete`.
+    #[must_use]
+    pub fn completed(self, complete: bool) -> Self {
+        Self { complete, ..self }
     }
 
-    /// What was configured.
+    /// The proof of trust, for a peer that has it: all that is asked for must hold.
+    pub fn admit(&self, peer: Peer, headers: &HeaderMap) -> Option<TrustedPeer> {
+        let shown = self.header.as_ref().is_none_or(|shared| shared.is_shown(headers));
+        (self.is_given() && self.has(peer) && shown).then_some(TrustedPeer { _only_from_trust: () })
+    }
+
+    /// Why this peer is not believed.
+    pub fn doubt(&self, peer: Peer) -> String {
+        match &self.header {
+            Some(shared) if self.has(peer) => {
+                format!("no header {} with the secret of trust.header", shared.name)
+            }
+            _ => format!("trust.peers does not have {peer}"),
+        }
+    }
+
+    fn has(&self, peer: Peer) -> bool {
+        self.peers.is_empty() || self.peers.iter().any(|rule| rule.admits(peer))
+    }
+
+    /// Whether anybody is believed at all.
+    pub fn is_given(&self) -> bool {
+        !self.peers.is_empty() || self.header.is_some()
+    }
+
+    /// `trust.peers`
     pub fn peers(&self) -> &[PeerRule] {
         &self.peers
     }
 
-    /// A peer that would be admitted, for a rehearsal through the same doors.
-    pub fn example(&self) -> Option<Peer> {
-        self.peers.first().map(PeerRule::example)
+    /// `trust.header`
+    pub fn header(&self) -> Option<&SharedHeader> {
+        self.header.as_ref()
+    }
+
+    /// `trust.complete`: whether a header that is not there is a header that the edge forgot.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Makes these the headers of a peer that would be admitted, for a rehearsal through the same
+    /// doors.
+    pub fn rehearse(&self, headers: &mut HeaderMap) -> Option<Peer> {
+        let shared = self.header.as_ref();
+        if let Some((shared, mut value)) =
+            shared.and_then(|shared| Some((shared, HeaderValue::from_bytes(shared.value.expose()).ok()?)))
+        {
+            value.set_sensitive(true);
+            headers.insert(shared.name.clone(), value);
+        }
+        let anybody = shared.map(|_| Peer::ip(Ipv4Addr::LOCALHOST.into()));
+        self.peers.first().map(PeerRule::example).or(anybody)
     }
 }
 
@@ -154,7 +226,9 @@ fn covers_everything(nets: &[IpNet]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Peer, PeerRule, TooWide, Trust};
+    use super::{Peer, PeerRule, SharedHeader, TooWide, Trust};
+    use crate::redact::Secret;
+    use http::{HeaderMap, HeaderValue};
 
     fn rules(nets: &[&str]) -> Vec<PeerRule> {
         nets.iter().map(|net| PeerRule::Net(net.parse().unwrap())).collect()
@@ -166,7 +240,7 @@ mod tests {
 
     #[test]
     fn believes_those_named_and_nobody_else() {
-        let trust = Trust::new(rules(&["127.0.0.2/32", "10.1.0.0/16", "::1/128"])).unwrap();
+        let trust = Trust::new(rules(&["127.0.0.2/32", "10.1.0.0/16", "::1/128"]), None).unwrap();
         for (peer, believed) in [
             ("127.0.0.2", true),
             ("127.0.0.1", false),
@@ -176,37 +250,89 @@ mod tests {
             ("::ffff:127.0.0.2", true),
             ("::ffff:127.0.0.1", false),
         ] {
-            assert_eq!(trust.admit(ip(peer)).is_some(), believed, "{peer}");
+            assert_eq!(trust.admit(ip(peer), &HeaderMap::new()).is_some(), believed, "{peer}");
         }
-        assert!(trust.admit(Peer::Unix(Some(0))).is_none());
-        assert!(Trust::default().admit(ip("127.0.0.1")).is_none());
+        assert!(trust.admit(Peer::Unix(Some(0)), &HeaderMap::new()).is_none());
+        assert!(Trust::default().admit(ip("127.0.0.1"), &HeaderMap::new()).is_none());
     }
 
     #[test]
     fn a_unix_peer_is_known_by_its_user() {
-        let trust = Trust::new(vec![PeerRule::UnixUid(33)]).unwrap();
-        assert!(trust.admit(Peer::Unix(Some(33))).is_some());
-        assert!(trust.admit(Peer::Unix(Some(0))).is_none());
-        assert!(trust.admit(Peer::Unix(None)).is_none());
-        assert!(Trust::new(vec![PeerRule::Unix]).unwrap().admit(Peer::Unix(None)).is_some());
+        let trust = Trust::new(vec![PeerRule::UnixUid(33)], None).unwrap();
+        assert!(trust.admit(Peer::Unix(Some(33)), &HeaderMap::new()).is_some());
+        assert!(trust.admit(Peer::Unix(Some(0)), &HeaderMap::new()).is_none());
+        assert!(trust.admit(Peer::Unix(None), &HeaderMap::new()).is_none());
+        assert!(
+            Trust::new(vec![PeerRule::Unix], None)
+                .unwrap()
+                .admit(Peer::Unix(None), &HeaderMap::new())
+                .is_some()
+        );
     }
 
     #[test]
     fn trust_in_everybody_is_an_error() {
         for nets in [&["0.0.0.0/0"][..], &["::/0"], &["0.0.0.0/1", "128.0.0.0/1"], &["::/1", "8000::/1"]] {
-            assert_eq!(Trust::new(rules(nets)), Err(TooWide::Everything), "{nets:?}");
+            assert_eq!(Trust::new(rules(nets), None), Err(TooWide::Everything), "{nets:?}");
         }
         for nets in [&["0.0.0.0/1"][..], &["10.0.0.0/7"], &["fd00::/8"], &["::/15"]] {
-            assert!(matches!(Trust::new(rules(nets)), Err(TooWide::Net(..))), "{nets:?}");
+            assert!(matches!(Trust::new(rules(nets), None), Err(TooWide::Net(..))), "{nets:?}");
         }
         for nets in [&["10.0.0.0/8"][..], &["fd00::/16"], &[]] {
-            assert!(Trust::new(rules(nets)).is_ok(), "{nets:?}");
+            assert!(Trust::new(rules(nets), None).is_ok(), "{nets:?}");
+        }
+    }
+
+    fn shared() -> SharedHeader {
+        let name = "x-edge".parse().unwrap();
+        SharedHeader { name, value: Secret::new(b"correct horse".to_vec()), source: String::new() }
+    }
+
+    fn shown(lines: &[&'static str]) -> HeaderMap {
+        lines.iter().map(|line| ("x-edge".parse().unwrap(), HeaderValue::from_static(line))).collect()
+    }
+
+    #[test]
+    fn all_that_is_asked_for_must_hold() {
+        let both = Trust::new(rules(&["127.0.0.2/32"]), Some(shared())).unwrap();
+        let alone = Trust::new(vec![], Some(shared())).unwrap();
+        for (lines, right) in [
+            (&["correct horse"][..], true),
+            (&["correct hors"], false),
+            (&["Correct horse"], false),
+            (&[""], false),
+            (&[], false),
+            // The second one is refused as such, whichever of the two is right.
+            (&["correct horse", "wrong"], true),
+            (&["wrong", "correct horse"], true),
+            (&["wrong", "wrong"], false),
+        ] {
+            assert_eq!(both.admit(ip("127.0.0.2"), &shown(lines)).is_some(), right, "{lines:?}");
+            assert_eq!(alone.admit(ip("192.0.2.1"), &shown(lines)).is_some(), right, "{lines:?}");
+            assert!(both.admit(ip("127.0.0.3"), &shown(lines)).is_none(), "{lines:?}");
         }
     }
 
     #[test]
-    fn the_example_is_admitted() {
-        let trust = Trust::new(rules(&["192.168.3.0/24"])).unwrap();
-        assert!(trust.admit(trust.example().unwrap()).is_some());
+    fn a_header_allows_a_wide_network_but_never_everything() {
+        for nets in [&["0.0.0.0/1"][..], &["10.0.0.0/7"], &["::/15"]] {
+            assert!(Trust::new(rules(nets), Some(shared())).is_ok(), "{nets:?}");
+        }
+        for nets in [&["0.0.0.0/0"][..], &["0.0.0.0/1", "128.0.0.0/1"], &["::/0"]] {
+            assert_eq!(Trust::new(rules(nets), Some(shared())), Err(TooWide::Everything), "{nets:?}");
+        }
+    }
+
+    #[test]
+    fn a_rehearsal_is_admitted() {
+        for (nets, header) in
+            [(&["192.168.3.0/24"][..], None), (&["192.168.3.0/24"], Some(shared())), (&[], Some(shared()))]
+        {
+            let trust = Trust::new(rules(nets), header).unwrap();
+            let mut headers = HeaderMap::new();
+            let peer = trust.rehearse(&mut headers).unwrap();
+            assert!(trust.admit(peer, &headers).is_some());
+        }
+        assert!(Trust::default().rehearse(&mut HeaderMap::new()).is_none());
     }
 }

@@ -7,7 +7,7 @@ use super::{ConfigArg, INVALID};
 use crate::config::Config;
 use crate::config::model::{Address, From, Integration, Key, Policy, Probe};
 use crate::fields::{Field, Presence, Source};
-use crate::trust::PeerRule;
+use crate::trust::{PeerRule, Trust};
 use clap::Args;
 use std::fmt::Write as _;
 
@@ -79,10 +79,7 @@ fn listed(items: impl Iterator<Item = String>) -> String {
 
 /// Who says who a visitor is, and whose word about a request counts.
 fn believed(policy: &Policy) -> String {
-    let peers = match policy.trust.peers() {
-        [] => "no peer".to_owned(),
-        peers => named(peers),
-    };
+    let peers = peers(&policy.trust);
     match &policy.from {
         From::Headers => peers,
         From::Probe(Probe { elsewhere: Some((at, _)), path, .. }) => {
@@ -95,10 +92,21 @@ fn believed(policy: &Policy) -> String {
     }
 }
 
-fn named(peers: &[PeerRule]) -> String {
+/// All that has to hold of whoever sends a request.
+fn peers(trust: &Trust) -> String {
+    let peers = trust.peers();
     let loopback = peers.iter().all(|rule| matches!(rule, PeerRule::Net(net) if net.addr().is_loopback()));
-    let note = if loopback { " (that is every process beside us, too)" } else { "" };
-    format!("{}{note}", listed(peers.iter().map(ToString::to_string)))
+    let names = listed(peers.iter().map(ToString::to_string));
+    let complete = if trust.is_complete() { "; every header has to be there" } else { "" };
+    match trust.header() {
+        None if peers.is_empty() => "no peer".to_owned(),
+        None if loopback => format!("{names} (that is every process beside us, too){complete}"),
+        None => format!("{names}{complete}"),
+        Some(shared) => {
+            let who = if peers.is_empty() { "whoever".to_owned() } else { format!("{names}, where it") };
+            format!("{who} shows in {} the secret from {}{complete}", shared.name, shared.source)
+        }
+    }
 }
 
 fn described(field: &Field) -> String {

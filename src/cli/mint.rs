@@ -80,8 +80,8 @@ pub(super) fn run(args: &MintArgs) -> Result<(), u8> {
     for warning in &loaded.warnings {
         complain(&format!("{}\n", warning.headline(loaded.source.name())));
     }
-    let rehearsal = Rehearsal::new(&loaded.config.policy, headers, body);
-    rehearse(args, &loaded.config, &rehearsal, loaded.source.name()).map_err(|refusal| {
+    let mut rehearsal = Rehearsal::new(&loaded.config.policy, headers, body);
+    rehearse(args, &loaded.config, &mut rehearsal, loaded.source.name()).map_err(|refusal| {
         explain_refusal(&refusal, loaded.source.name());
         FAILED
     })
@@ -146,10 +146,11 @@ impl Rehearsal {
     }
 }
 
-fn rehearse(args: &MintArgs, config: &Config, rehearsal: &Rehearsal, file: &str) -> Result<(), Refusal> {
+fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &str) -> Result<(), Refusal> {
     let policy = &config.policy;
     let uri: Uri = policy.install.path.path(&args.integration).parse().unwrap_or_default();
-    let peer = policy.trust.example().unwrap_or(Peer::ip(Ipv4Addr::LOCALHOST.into()));
+    let peer = policy.trust.rehearse(&mut rehearsal.request);
+    let peer = peer.unwrap_or(Peer::ip(Ipv4Addr::LOCALHOST.into()));
     let headers = &rehearsal.request;
     let head = Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers, peer };
     let ask = match decide::screen(policy, head)? {

@@ -17,6 +17,7 @@ pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     admin(config, root);
     mesh(config, root);
     carriers(config, root);
+    complete(config, root);
     for (index, field) in config.policy.fields.iter().enumerate() {
         lone_field(&config.policy, index, field, root);
     }
@@ -106,10 +107,12 @@ fn reaches(own: IpAddr, to: IpAddr) -> bool {
 /// Behind a mesh's proxy every peer is 127.0.0.1, whoever it was.
 fn mesh(config: &Config, root: &Reader<'_>) {
     let outside = config.listen.iter().any(|listen| !is_loopback(&listen.at));
+    let shown = config.policy.trust.header().is_some();
     let mut nets = config.policy.trust.peers().iter().filter_map(PeerRule::net).peekable();
-    if outside && nets.peek().is_some() && nets.all(|net| net.addr().is_loopback()) {
+    if outside && !shown && nets.peek().is_some() && nets.all(|net| net.addr().is_loopback()) {
         let message = "loopback peers alone are believed, but `listen` is open to others: in a service mesh every peer \
-            is 127.0.0.1, and so everybody would be believed; give the proxy's own address, or listen on loopback";
+            is 127.0.0.1, and so everybody would be believed; give the proxy's own address or a \
+            `trust.header`, or listen on loopback";
         root.warn_at(root.child_place("trust"), "trust.peers", message);
     }
 }
@@ -125,6 +128,14 @@ fn carriers(config: &Config, root: &Reader<'_>) {
         let message =
             "nobody whom this believes can come in: an address belongs to a TCP listener, `unix` to a socket";
         root.warn_at(root.child_place("trust"), "trust.peers", message);
+    }
+}
+
+/// Nobody's headers are read with another `from`: none of them can be forgotten.
+fn complete(config: &Config, root: &Reader<'_>) {
+    if config.policy.trust.is_complete() && config.policy.from != From::Headers {
+        let message = "`complete` is about the session's headers on a request: it needs `from: headers`";
+        root.error_at(root.child_place("trust"), "trust.complete", message);
     }
 }
 

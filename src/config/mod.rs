@@ -24,6 +24,7 @@ mod session;
 pub mod source;
 mod traps;
 pub mod tree;
+mod trust;
 
 pub use basics::{parse_listen, parse_log_format};
 pub use load::{Invalid, Loaded, Options, load, load_text};

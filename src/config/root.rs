@@ -5,7 +5,7 @@ use super::load::Options;
 use super::model::{Config, Policy};
 use super::reader::{MapReader, Reader};
 use super::tree::Node;
-use super::{basics, check, integrations, pandium, session};
+use super::{basics, check, integrations, pandium, session, trust};
 use crate::claims::{Tree, Written};
 use crate::place::Place;
 use std::path::Path;
@@ -59,8 +59,9 @@ fn one(node: &Node) -> Result<(), Wrong> {
 }
 
 fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> Option<Policy> {
-    let trust = session::trust(map.get("trust"));
-    let session = map.required("session").and_then(|session| session::read(&session));
+    let mut guarded = Vec::new();
+    let trust = trust::read(map.get("trust"), around, &mut guarded);
+    let session = map.required("session").and_then(|session| session::read(&session, &guarded));
     let pandium = map.required("pandium").and_then(|pandium| pandium::read(&pandium, around));
     let life = basics::life(map.get("token"));
     let routes = basics::routes(map.get("routes"));

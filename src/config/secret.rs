@@ -78,8 +78,8 @@ const KEYS: [&str; 4] = ["file", "env", "encoding", "required"];
 /// look of the text, since this is asked of files that no tree can be made of, too.
 pub(super) fn may_hold(source: &Source, number: u32) -> bool {
     let Some(line) = source.line(number) else { return false };
-    if let Some(value) = behind_secret(line) {
-        return !is_reference(value);
+    if let Some(refers) = refers(line) {
+        return !refers;
     }
     let mut indent = indentation(line);
     for above in (1..number).rev().filter_map(|number| source.line(number)) {
@@ -88,7 +88,7 @@ pub(super) fn may_hold(source: &Source, number: u32) -> bool {
             continue;
         }
         indent = indentation(above);
-        if behind_secret(above).is_some() {
+        if refers(above).is_some() {
             return !is_reference(line);
         }
     }
@@ -99,10 +99,12 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// What is written behind the key `secret`, or one with it in its name.
-fn behind_secret(line: &str) -> Option<&str> {
-    let at = line.to_ascii_lowercase().find("secret")?;
-    line.get(at..)?.split_once(':').map(|(_, value)| value.trim())
+/// Whether what is written behind the key `secret`, one with it in its name, or `value` says where a
+/// secret is; none where no such key is there.
+fn refers(line: &str) -> Option<bool> {
+    let lower = line.to_ascii_lowercase();
+    let behind = |word| line.get(lower.find(word)?..)?.split_once(':').map(|(_, value)| value.trim());
+    ["secret", "value"].into_iter().filter_map(behind).map(is_reference).reduce(|one, other| one && other)
 }
 
 /// Whether this is one of the keys that say where a secret is, or several in braces.
@@ -134,9 +136,10 @@ enum At {
 /// shown, that could be one.
 pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fetched> {
     if !reader.is_map() || reader.has_bare_word(&KEYS) {
-        reader.clone().hiding().error(
-            "a secret does not belong in this file; write `secret: { file: /path/of/it }` or `secret: { env: NAME }`",
-        );
+        let key = reader.path().rsplit('.').next().unwrap_or_default();
+        reader.clone().hiding().error(format!(
+            "a secret does not belong in this file; write `{key}: {{ file: /path/of/it }}` or `{key}: {{ env: NAME }}`",
+        ));
         return None;
     }
     let map = reader.map()?;
@@ -254,7 +257,12 @@ fn permissions(path: &Path) -> String {
 /// The key in the raw text. Nothing of the text is repeated in an error.
 fn key(raw: &[u8], encoding: Encoding, at: &Reader<'_>) -> Option<Secret> {
     if is_placeholder(raw) {
-        at.error("the secret is a placeholder; put the one that Pandium's support gave you in its place");
+        let whose = if at.path().starts_with("pandium") {
+            "the one that Pandium's support gave you"
+        } else {
+            "a real one"
+        };
+        at.error(format!("the secret is a placeholder; put {whose} in its place"));
         return None;
     }
     let digits = raw.trim_ascii();

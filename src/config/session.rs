@@ -1,9 +1,8 @@
-//! `trust` and `session`: whom we believe, and what.
+//! `session`: what is known of a visitor, and where it stands.
 
 use super::acquire;
-use super::leaf::{self, Wrong};
+use super::leaf::{self, WrittenHeader, Wrong};
 use super::model::{From, SignedIn, SignedOut};
-use super::net;
 use super::presence::presence;
 use super::reader::{MapReader, Reader};
 use super::tree::Node;
@@ -11,7 +10,7 @@ use crate::claims::KnownField;
 use crate::fields::{Decode, Field, Presence, Source};
 use crate::place::Place;
 use crate::protected::{Protected, fold_name};
-use crate::trust::{PeerRule, TooWide, Trust};
+use crate::trust::Trust;
 use crate::value::Kind;
 use http::HeaderName;
 
@@ -43,38 +42,13 @@ const NOT_AN_IDENTITY: [&str; 18] = [
     "x-request-id",
 ];
 
-/// `trust`
-pub(super) fn trust(reader: Option<Reader<'_>>) -> Option<Trust> {
-    let Some(reader) = reader else { return Some(Trust::default()) };
-    let map = reader.map()?;
-    let Some(peers) = map.get("peers") else { return Some(Trust::default()) };
-    if peers.items().is_empty() {
-        peers.error("at least one address is wanted here: that of the proxy that sets the session headers");
-        return None;
-    }
-    let rules = peers.list(peer_rule)?;
-    let from_outside = peers.items().iter().any(|item| item.node().is_resolved());
-    let wide = |error: TooWide| match error {
-        TooWide::Net(..) if from_outside => {
-            "a network from the environment is too wide: name the addresses of the proxy in front".to_owned()
-        }
-        error => error.to_string(),
-    };
-    Trust::new(rules).map_err(|error| peers.error(wide(error))).ok()
-}
-
-fn peer_rule(node: &Node) -> Result<PeerRule, Wrong> {
-    let text = leaf::filled(node)?;
-    if text == "unix" {
-        return Ok(PeerRule::Unix);
-    }
-    match text.strip_prefix("unix:") {
-        Some(uid) => uid
-            .parse()
-            .map(PeerRule::UnixUid)
-            .map_err(|_| "behind `unix:` a user id is wanted here, such as unix:33".into()),
-        None => net::network(node).map(PeerRule::Net),
-    }
+/// A header that is protected, though no field: who said so.
+pub(super) struct Guarded {
+    pub(super) name: HeaderName,
+    pub(super) path: &'static str,
+    pub(super) place: Place,
+    /// Whether it is for us alone.
+    pub(super) withheld: bool,
 }
 
 /// `session`, and the header names that follow from it.
@@ -107,7 +81,7 @@ struct Declared {
 }
 
 /// `session`
-pub(super) fn read(reader: &Reader<'_>) -> Option<Read> {
+pub(super) fn read(reader: &Reader<'_>, guarded: &[Guarded]) -> Option<Read> {
     let map = reader.map()?;
     let from = acquire::from(&map);
     let signed_out = acquire::signed_out(&map);
@@ -132,7 +106,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Read> {
     }
     // An answer of the app's is nobody else's word: what a visitor sends under these names is not read.
     let protecting = if matches!(from, Some(From::Probe(_) | From::Handoff)) { &[] } else { good.as_slice() };
-    let protected = protect(protecting, reader);
+    let protected = protect(protecting, guarded, reader);
     let place = map.get("from").map_or(reader.key_place(), |from| from.place());
     (!declared.is_empty()).then_some(Read { declared, protected, place, from, signed_in, signed_out })
 }
@@ -165,7 +139,7 @@ impl Read {
 
     /// Request headers are anybody's word, unless somebody is trusted to set them.
     pub(super) fn need_trust(&self, trust: &Trust, root: &MapReader<'_>) {
-        if trust.peers().is_empty() && self.from == Some(From::Headers) {
+        if !trust.is_given() && self.from == Some(From::Headers) {
             root.at().error_at(
                 self.place,
                 "session.from",
@@ -184,22 +158,35 @@ fn check_source(field: &Field, from: Option<&From>, reader: &Reader<'_>) {
     }
 }
 
-fn protect(fields: &[&Field], reader: &Reader<'_>) -> Option<Protected> {
+fn protect(fields: &[&Field], guarded: &[Guarded], reader: &Reader<'_>) -> Option<Protected> {
     let own = OWN.into_iter().map(HeaderName::from_static);
-    let named = fields.iter().filter_map(|field| match &field.source {
-        Source::Header { name, .. } => Some(name.clone()),
-        Source::Cookie(_) | Source::Json(_) => None,
-    });
-    Protected::new(own.chain(named).collect())
-        .map_err(|(one, other)| {
-            let is_other = |source: &Source| matches!(source, Source::Header { name, .. } if *name == other);
-            let place = fields.iter().find(|field| is_other(&field.source));
-            let message = format!("`{other}` and `{one}` are the same header to many apps; keep one of them");
-            let path =
-                place.map_or("session.fields".to_owned(), |field| format!("session.fields.{}", field.name));
-            reader.error_at(place.map_or(reader.place(), |field| field.place), &path, message);
+    let named = || {
+        fields.iter().filter_map(|field| match &field.source {
+            Source::Header { name, .. } => {
+                Some((name, format!("session.fields.{}", field.name), field.place))
+            }
+            Source::Cookie(_) | Source::Json(_) => None,
         })
-        .ok()
+    };
+    let others = || guarded.iter().map(|other| (&other.name, other.path.to_owned(), other.place));
+    let all = own.chain(others().chain(named()).map(|(name, ..)| name.clone()));
+    let protected = Protected::new(all.collect())
+        .map_err(|(one, other)| {
+            let (path, place) = named()
+                .chain(others())
+                .find(|(name, ..)| **name == other)
+                .map_or(("session.fields".to_owned(), reader.place()), |(_, path, place)| (path, place));
+            let message = format!("`{other}` and `{one}` are the same header to many apps; keep one of them");
+            reader.error_at(place, &path, message);
+        })
+        .ok()?;
+    let Some(secret) = guarded.iter().find(|other| other.withheld) else { return Some(protected) };
+    let mut rest = named().chain(others().filter(|(_, path, _)| path != secret.path));
+    if let Some((_, path, place)) = rest.find(|(name, ..)| **name == secret.name) {
+        reader.error_at(place, &path, "`trust.header` has this header for its secret");
+        return None;
+    }
+    Some(protected.withholding(secret.name.clone()))
 }
 
 fn field(name: &str, entry: &Reader<'_>) -> Option<Field> {
@@ -302,19 +289,23 @@ fn source(map: &MapReader<'_>) -> Option<Source> {
     }
 }
 
+fn header(node: &Node) -> Result<Source, Wrong> {
+    identity(node).map(|header| Source::Header { name: header.name, written: header.written })
+}
+
 /// A header that may carry identity. Compared as apps fold names: `User_Agent` as a field would make
 /// every browser's `User-Agent` its alias.
-fn header(node: &Node) -> Result<Source, Wrong> {
+pub(super) fn identity(node: &Node) -> Result<WrittenHeader, Wrong> {
     let header = leaf::header(node)?;
     let folded = fold_name(header.name.as_str());
     if NOT_AN_IDENTITY.contains(&folded.as_str()) || folded.starts_with("accept") {
         let shown = leaf::shown(node);
-        return Err(format!("{shown} has another use on every request, and cannot be a field").into());
+        return Err(format!("{shown} has another use on every request, and cannot stand here").into());
     }
     if OWN.contains(&folded.as_str()) {
-        return Err(format!("{} is a header of ours, and cannot be a field", leaf::shown(node)).into());
+        return Err(format!("{} is a header of ours, and cannot stand here", leaf::shown(node)).into());
     }
-    Ok(Source::Header { name: header.name, written: header.written })
+    Ok(header)
 }
 
 /// RFC 6901: empty for the whole, or segments behind slashes.

@@ -79,8 +79,8 @@ pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Se
         protected.strip(headers);
         DESCRIPTION.strip(headers);
     }
-    // What we set on some requests nobody else sets on any.
-    for name in OWN {
+    // What we set on some requests nobody else sets on any, and what was said to us is not passed on.
+    for name in OWN.iter().chain(protected.withheld()) {
         headers.remove(name);
     }
     describe(headers, seen);

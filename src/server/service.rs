@@ -81,7 +81,7 @@ impl Service {
     /// Answers one request.
     pub async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
-        let trusted = self.config.policy.trust.admit(peer);
+        let trusted = self.config.policy.trust.admit(peer, request.headers());
         let id = request_id(&request, trusted);
         let route = self.owner(request.uri().path());
         let answered = self.route(peer, request, &id).await;
@@ -113,7 +113,7 @@ impl Service {
             return Answered { response: for_door(door, response, failure.as_str()), code: failure.as_str() };
         }
         let (parts, body) = request.into_parts();
-        let trusted = self.config.policy.trust.admit(peer);
+        let trusted = self.config.policy.trust.admit(peer, &parts.headers);
         let visit = Visit { parts: &parts, door, peer, trusted, id };
         let head = Head {
             method: &parts.method,
@@ -139,7 +139,7 @@ impl Service {
             From::Headers => {
                 let minted = ask
                     .trusted
-                    .ok_or_else(|| decide::untrusted(visit.peer))
+                    .ok_or_else(|| decide::untrusted(policy, visit.peer))
                     .and_then(|trusted| session::headers::acquire(policy, &visit.parts.headers, trusted))
                     .and_then(|session| self.mint(ask, visit, &session));
                 self.conclude(visit, ask, minted)

@@ -1,12 +1,12 @@
 //! `session.from: headers`: the session stands on the request, put there by a trusted peer.
 
-use super::{complete, cookie, flawed};
+use super::{about, complete, cookie, flawed};
 use crate::config::model::Policy;
 use crate::fields::{Field, Source};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::trust::TrustedPeer;
 use crate::value::{Session, Value};
-use http::header::HeaderMap;
+use http::header::{HeaderMap, HeaderName};
 
 /// Reads the session. Without a trusted peer there is none to read.
 pub fn acquire<'a>(
@@ -15,7 +15,26 @@ pub fn acquire<'a>(
     _trusted: TrustedPeer,
 ) -> Result<Session<'a>, Refusal> {
     let values = policy.fields.iter().map(|field| read(field, headers)).collect::<Result<_, _>>()?;
+    if policy.trust.is_complete() {
+        check_complete(policy, headers)?;
+    }
     complete(policy, values)
+}
+
+/// `trust.complete`: the edge sets every header, if only to `-`. What is not there it has forgotten,
+/// and a visitor's own would have come through.
+fn check_complete(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
+    let detail =
+        "trust.complete: the proxy in front did not set this header; one without a value is sent as `-`";
+    let forgotten = |name: &HeaderName| !headers.contains_key(name);
+    let field = policy
+        .fields
+        .iter()
+        .find(|field| matches!(&field.source, Source::Header { name, .. } if forgotten(name)));
+    if let Some(field) = field {
+        return Err(about(field, Code::IncompleteSession, detail));
+    }
+    Ok(())
 }
 
 fn read<'a>(field: &'a Field, headers: &'a HeaderMap) -> Result<Option<Value<'a>>, Refusal> {

@@ -15,6 +15,7 @@ mod harness;
 
 mod believed;
 mod confused;
+mod edge;
 mod hop;
 mod identity;
 mod invariants;

@@ -9,6 +9,10 @@ const NGINX_HEAD: &str = "\
 # In every location that leads to the sidecar: a location with a proxy_set_header line of its own
 # inherits none. The values come from the answer to auth_request; an empty one deletes the header,
 # and so the visitor's own.";
+/// What nginx needs for `trust.complete`.
+const NGINX_COMPLETE: &str = "\
+# trust.complete: what has no value has to be `-`, since nginx sends no header that is empty. Let the
+# app answer so.";
 const NGINX_TAIL: &str = "\
 proxy_set_header Host $http_host;
 proxy_set_header Connection \"\";
@@ -20,6 +24,14 @@ proxy_http_version 1.1;
 pub(super) fn lines(config: &Config) -> String {
     let (mut variables, mut lines) = (Vec::new(), Vec::new());
     for Header { name, field, spelling } in headers(config) {
+        if let Some(shared) = config.policy.trust.header().filter(|shared| shared.name == *name) {
+            lines.push(format!(
+                "# From a file that nobody else reads: set $sidecar_secret to what {} holds.",
+                shared.source
+            ));
+            lines.push(format!("proxy_set_header {spelling} $sidecar_secret;"));
+            continue;
+        }
         let Some(field) = field else {
             lines.push(format!("proxy_set_header {spelling} \"\";"));
             continue;
@@ -32,7 +44,8 @@ pub(super) fn lines(config: &Config) -> String {
         }
         lines.push(format!("proxy_set_header {spelling} $session_{field};"));
     }
-    let lines = [NGINX_HEAD.to_owned()].into_iter().chain(variables).chain(lines);
+    let complete = config.policy.trust.is_complete().then(|| NGINX_COMPLETE.to_owned());
+    let lines = [NGINX_HEAD.to_owned()].into_iter().chain(complete).chain(variables).chain(lines);
     format!("{}\n{NGINX_TAIL}", lines.collect::<Vec<_>>().join("\n"))
 }
 
