@@ -9,7 +9,7 @@ use crate::config::model::{Address, From, Integration, Integrations, LoginPart, 
 use crate::protected::Breach;
 use crate::query::{self, TOKEN};
 use crate::refusal::{Code, Refusal};
-use crate::route::{self, Door, Owner, Route};
+use crate::route::{self, Asked, Door, Owner, Route};
 use crate::slug::Slug;
 use crate::token::{Around, Moment, Payload, TenantToken};
 use crate::trust::{Peer, TrustedPeer};
@@ -17,6 +17,7 @@ use crate::value::Session;
 use http::header::{HOST, HeaderMap, HeaderName};
 use http::uri::Authority;
 use http::{Method, Uri, Version};
+use std::borrow::Cow;
 
 /// The head of a request, and who sent it.
 #[derive(Clone, Copy)]
@@ -75,7 +76,7 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
                 return Err(untrusted(policy, head.peer));
             }
             trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
-            let (requested, integration) = find(policy, route, path)?;
+            let (requested, integration) = find(policy, route, head, trusted)?;
             Ok(Screened::Install(Ask { door: route.door, integration, requested, trusted }))
         }
     }
@@ -209,14 +210,47 @@ fn check_hygiene(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::new(code, detail).source(format!("header {name}")))
 }
 
+/// The integration that the path names, or where it names none, the header of `overrides`.
 fn find<'p, 'a>(
     policy: &'p Policy,
     route: &Route,
-    path: &'a str,
+    head: Head<'a>,
+    trusted: Option<TrustedPeer>,
 ) -> Result<(&'a str, &'p Integration), Refusal> {
-    let requested = route.integration(path);
-    let found = requested.and_then(|name| Some((name, policy.integrations.get(name)?)));
-    found.ok_or_else(|| Refusal::new(Code::UnknownIntegration, "`integrations` does not have it"))
+    let known = |name| Some((name, policy.integrations.get(name)?));
+    let unknown = || Refusal::new(Code::UnknownIntegration, "`integrations` does not have it");
+    match route.asked(head.uri.path()) {
+        Asked::Named(name) => known(name).ok_or_else(unknown),
+        Asked::Nothing => Err(unknown()),
+        Asked::Unnamed => {
+            let header = policy.overrides.integration.as_ref().ok_or_else(unknown)?;
+            let name = overriding(header, head.headers, trusted)?;
+            let name = name.ok_or_else(|| unsaid(header, "integration", trusted))?;
+            known(name)
+                .ok_or_else(|| undeclared(header, "`integrations` does not have what this header names"))
+        }
+    }
+}
+
+/// What a trusted peer says by this header; `-` and nothing at all mean nothing, and so does whatever
+/// anybody else says.
+fn overriding<'a>(
+    header: &HeaderName,
+    headers: &'a HeaderMap,
+    trusted: Option<TrustedPeer>,
+) -> Result<Option<&'a str>, Refusal> {
+    let Some(value) = trusted.and_then(|_| headers.get(header)) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| undeclared(header, "this header holds no name"))?.trim();
+    Ok(Some(text).filter(|text| !matches!(*text, "" | "-")))
+}
+
+fn undeclared(header: &HeaderName, detail: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::new(Code::UnknownOverride, detail).source(format!("header {header}"))
+}
+
+fn unsaid(header: &HeaderName, what: &str, trusted: Option<TrustedPeer>) -> Refusal {
+    let whose = if trusted.is_some() { "" } else { " from a trusted peer" };
+    undeclared(header, format!("only this header{whose} names the {what}, and it does not"))
 }
 
 impl Integrations {

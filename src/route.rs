@@ -10,13 +10,25 @@ use std::fmt;
 /// The parameter of a route's path.
 const PARAMETER: &str = ":integration";
 
-/// A route's path, such as `/pandium/install/:integration`.
+/// A route's path, such as `/pandium/install/:integration`, or `/pandium/install` where the
+/// integration is named in another way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// Up to the parameter, or the whole path where there is none.
     prefix: String,
-    /// What follows the parameter.
-    suffix: String,
+    /// What follows the parameter; none where there is no parameter.
+    suffix: Option<String>,
+}
+
+/// What a path below a route's prefix asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked<'p> {
+    /// The integration of this name.
+    Named(&'p str),
+    /// One that the path does not name.
+    Unnamed,
+    /// Nothing that there is.
+    Nothing,
 }
 
 /// Why a text is no route.
@@ -25,7 +37,7 @@ pub enum PatternError {
     /// Relative.
     #[error("a route's path begins with `/`")]
     Relative,
-    /// No parameter, or two, or one inside a segment.
+    /// Two parameters, or one inside a segment.
     #[error("a route's path names `:integration` once, as a whole segment")]
     Parameter,
     /// The prefix would be the whole app.
@@ -42,7 +54,7 @@ impl Pattern {
         if !text.starts_with('/') {
             return Err(PatternError::Relative);
         }
-        let (prefix, suffix) = text.split_once(PARAMETER).ok_or(PatternError::Parameter)?;
+        let Some((prefix, suffix)) = text.split_once(PARAMETER) else { return Self::unnamed(text) };
         if !prefix.ends_with('/') || !(suffix.is_empty() || suffix.starts_with('/')) || suffix.contains(':') {
             return Err(PatternError::Parameter);
         }
@@ -53,7 +65,25 @@ impl Pattern {
         if text.contains("//") || suffix.ends_with('/') || !segments.all(is_plain) {
             return Err(PatternError::Segment);
         }
-        Ok(Self { prefix: prefix.to_owned(), suffix: suffix.to_owned() })
+        Ok(Self { prefix: prefix.to_owned(), suffix: Some(suffix.to_owned()) })
+    }
+
+    fn unnamed(text: &str) -> Result<Self, PatternError> {
+        if text == "/" {
+            return Err(PatternError::Root);
+        }
+        if text.contains(':') {
+            return Err(PatternError::Parameter);
+        }
+        if text.contains("//") || text.ends_with('/') || !text.split('/').all(is_plain) {
+            return Err(PatternError::Segment);
+        }
+        Ok(Self { prefix: text.to_owned(), suffix: None })
+    }
+
+    /// Whether the path itself names the integration.
+    pub fn is_named(&self) -> bool {
+        self.suffix.is_some()
     }
 
     /// What all of its addresses begin with.
@@ -61,26 +91,40 @@ impl Pattern {
         &self.prefix
     }
 
-    /// Whether the path lies below this route's literal prefix.
+    /// Whether the path lies below this route's literal prefix, or is it.
     pub fn owns(&self, path: &str) -> bool {
-        path.starts_with(&self.prefix)
+        let rest = path.strip_prefix(&self.prefix);
+        rest.is_some_and(|rest| self.suffix.is_some() || rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// The integration that the path asks for.
-    pub fn integration<'p>(&self, path: &'p str) -> Option<&'p str> {
-        let name = path.strip_prefix(self.prefix.as_str())?.strip_suffix(self.suffix.as_str())?;
-        is_slug(name).then_some(name)
+    /// What the path asks for.
+    pub fn asked<'p>(&self, path: &'p str) -> Asked<'p> {
+        let Some(rest) = path.strip_prefix(self.prefix.as_str()) else { return Asked::Nothing };
+        match &self.suffix {
+            None if rest.is_empty() => Asked::Unnamed,
+            None => Asked::Nothing,
+            Some(suffix) => match rest.strip_suffix(suffix.as_str()) {
+                Some(name) if is_slug(name) => Asked::Named(name),
+                _ => Asked::Nothing,
+            },
+        }
     }
 
     /// The path for an integration.
     pub fn path(&self, integration: &str) -> String {
-        format!("{}{integration}{}", self.prefix, self.suffix)
+        match &self.suffix {
+            Some(suffix) => format!("{}{integration}{suffix}", self.prefix),
+            None => self.prefix.clone(),
+        }
     }
 }
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{PARAMETER}{}", self.prefix, self.suffix)
+        match &self.suffix {
+            Some(suffix) => write!(f, "{}{PARAMETER}{suffix}", self.prefix),
+            None => f.write_str(&self.prefix),
+        }
     }
 }
 
@@ -110,15 +154,14 @@ pub struct Route {
 }
 
 impl Route {
-    /// The integration that the path asks for. Envoy puts the path of the visitor's own request behind
-    /// that of the decision route.
-    pub fn integration<'p>(&self, path: &'p str) -> Option<&'p str> {
-        let tail = path.strip_prefix(self.pattern.prefix.as_str())?.split_once('/');
-        match tail {
-            Some((name, _)) if self.door == Door::Decision && self.pattern.suffix.is_empty() => {
-                is_slug(name).then_some(name)
-            }
-            _ => self.pattern.integration(path),
+    /// What the path asks for. Envoy puts the path of the visitor's own request behind that of the
+    /// decision route.
+    pub fn asked<'p>(&self, path: &'p str) -> Asked<'p> {
+        let rest = path.strip_prefix(self.pattern.prefix.as_str()).filter(|_| self.door == Door::Decision);
+        match (rest.and_then(|rest| rest.split_once('/')), self.pattern.suffix.as_deref()) {
+            (Some((name, _)), Some("")) if is_slug(name) => Asked::Named(name),
+            (Some(("", _)), None) => Asked::Unnamed,
+            _ => self.pattern.asked(path),
         }
     }
 }
@@ -218,7 +261,7 @@ fn resolve_dots(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Door, Owner, Pattern, PatternError, Route, owner};
+    use super::{Asked, Door, Owner, Pattern, PatternError, Route, owner};
 
     fn install() -> Pattern {
         Pattern::parse("/pandium/install/:integration").unwrap()
@@ -264,14 +307,14 @@ mod tests {
     #[test]
     fn only_a_plain_name_is_an_integration() {
         let route = install();
-        assert_eq!(route.integration("/pandium/install/gwt2hs"), Some("gwt2hs"));
+        assert_eq!(route.asked("/pandium/install/gwt2hs"), Asked::Named("gwt2hs"));
         let long = format!("/pandium/install/{}", "a".repeat(65));
         for path in ["/pandium/install/", "/pandium/install/a/", "/pandium/install/a/b", "/x", &long] {
-            assert_eq!(route.integration(path), None, "{path}");
+            assert_eq!(route.asked(path), Asked::Nothing, "{path}");
         }
         let middle = Pattern::parse("/apps/:integration/connect").unwrap();
-        assert_eq!(middle.integration("/apps/x/connect"), Some("x"));
-        assert_eq!(middle.integration("/apps/x"), None);
+        assert_eq!(middle.asked("/apps/x/connect"), Asked::Named("x"));
+        assert_eq!(middle.asked("/apps/x"), Asked::Nothing);
         assert_eq!(middle.path("x"), "/apps/x/connect");
     }
 
@@ -285,17 +328,49 @@ mod tests {
             ("/pandium/decision/", None),
             ("/pandium/decision//x", None),
         ] {
-            assert_eq!(decision.integration(path), integration, "{path}");
+            assert_eq!(decision.asked(path), integration.map_or(Asked::Nothing, Asked::Named), "{path}");
         }
         let install = Route { door: Door::Install, ..decision };
-        assert_eq!(install.integration("/pandium/decision/gwt2hs/go"), None);
+        assert_eq!(install.asked("/pandium/decision/gwt2hs/go"), Asked::Nothing);
+        let unnamed = Pattern::parse("/pandium/decision").unwrap();
+        let decision = Route { door: Door::Decision, pattern: unnamed };
+        assert_eq!(decision.asked("/pandium/decision/go/there"), Asked::Unnamed);
+        assert_eq!(decision.asked("/pandium/decision"), Asked::Unnamed);
+    }
+
+    #[test]
+    fn a_route_without_a_name_owns_itself_and_what_is_below() {
+        let route = Pattern::parse("/pandium/install").unwrap();
+        assert_eq!(
+            (route.path("x"), route.to_string()),
+            ("/pandium/install".into(), "/pandium/install".into())
+        );
+        let routes = [Route { door: Door::Install, pattern: route.clone() }];
+        let ours = Owner::Ours(&routes[0]);
+        for (path, whose, asked) in [
+            ("/pandium/install", ours, Asked::Unnamed),
+            ("/pandium/install/", ours, Asked::Nothing),
+            ("/pandium/install/gwt2hs", ours, Asked::Nothing),
+            ("/pandium/installer", Owner::App, Asked::Nothing),
+            ("/pandium", Owner::App, Asked::Nothing),
+            ("/pandium/install;x", Owner::Ambiguous, Asked::Nothing),
+            ("/pandium//install", Owner::Ambiguous, Asked::Nothing),
+            ("/pandium/x/../install", Owner::Ambiguous, Asked::Nothing),
+        ] {
+            assert_eq!(owner(path, &routes), whose, "{path}");
+            assert!(whose != ours || route.asked(path) == asked, "{path}");
+        }
     }
 
     #[test]
     fn what_is_no_route_says_why() {
         for (text, error) in [
             ("pandium/:integration", PatternError::Relative),
-            ("/pandium/install", PatternError::Parameter),
+            ("/", PatternError::Root),
+            ("/pandium/:name", PatternError::Parameter),
+            ("/pandium/install/", PatternError::Segment),
+            ("/pandium//install", PatternError::Segment),
+            ("/pandium/..", PatternError::Segment),
             ("/pandium/x:integration", PatternError::Parameter),
             ("/pandium/:integrations", PatternError::Parameter),
             ("/p/:integration/:integration", PatternError::Parameter),

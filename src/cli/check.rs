@@ -61,6 +61,13 @@ fn summary(config: &Config, file: &str) -> String {
     for field in &policy.fields {
         line("", described(field));
     }
+    for (name, what) in
+        [(&policy.overrides.account, "account"), (&policy.overrides.integration, "integration")]
+    {
+        if let Some(name) = name {
+            line("", format!("{name} → the {what}, for one request"));
+        }
+    }
     line(
         "sends",
         format!("{} to {} as {}", policy.install.path, policy.pandium.base_url, policy.pandium.account),

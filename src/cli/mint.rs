@@ -126,7 +126,8 @@ impl Rehearsal {
         let mut request = headers.clone();
         if policy.from != From::Headers {
             request = HeaderMap::new();
-            for name in [HOST, COOKIE] {
+            let overrides = [&policy.overrides.account, &policy.overrides.integration];
+            for name in [HOST, COOKIE].into_iter().chain(overrides.into_iter().flatten().cloned()) {
                 request.extend(headers.get(&name).cloned().map(|value| (name, value)));
             }
         }
@@ -149,6 +150,11 @@ impl Rehearsal {
 fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &str) -> Result<(), Refusal> {
     let policy = &config.policy;
     let uri: Uri = policy.install.path.path(&args.integration).parse().unwrap_or_default();
+    if let Some(name) = policy.overrides.integration.as_ref().filter(|_| !policy.install.path.is_named())
+        && let Ok(integration) = HeaderValue::from_str(&args.integration)
+    {
+        rehearsal.request.insert(name, integration);
+    }
     let peer = policy.trust.rehearse(&mut rehearsal.request);
     let peer = peer.unwrap_or(Peer::ip(Ipv4Addr::LOCALHOST.into()));
     let headers = &rehearsal.request;

@@ -6,7 +6,7 @@ use super::net::{self, Address, PlainHttp};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node, Style};
 use crate::place::Place;
-use crate::route::{Door, Pattern, Route};
+use crate::route::{Door, Pattern, PatternError, Route};
 use crate::token::Life;
 use std::time::Duration;
 
@@ -215,13 +215,14 @@ fn seconds(node: &Node, least: u64, most: u64) -> Result<Duration, Wrong> {
     }
 }
 
-/// `routes`: the one that is always there, and all of them.
-pub(super) fn routes(reader: Option<Reader<'_>>) -> Option<(Install, Vec<Route>)> {
+/// `routes`: the one that is always there, and all of them. A path need not name the integration
+/// where a header may.
+pub(super) fn routes(reader: Option<Reader<'_>>, overridden: bool) -> Option<(Install, Vec<Route>)> {
     let map = section(reader)?;
     let get = |key| map.as_ref().and_then(|map| map.get(key));
-    let install = install(get("install"));
-    let link = route(get("link"), Door::Link);
-    let decision = route(get("decision"), Door::Decision);
+    let install = install(get("install"), overridden);
+    let link = route(get("link"), Door::Link, overridden);
+    let decision = route(get("decision"), Door::Decision, overridden);
     let install = install?;
     let first = Route { door: Door::Install, pattern: install.path.clone() };
     let routes: Vec<Route> = std::iter::once(first).chain(link?).chain(decision?).collect();
@@ -234,10 +235,10 @@ pub(super) fn routes(reader: Option<Reader<'_>>) -> Option<(Install, Vec<Route>)
 }
 
 /// A route that is off where the file does not have it.
-fn route(reader: Option<Reader<'_>>, door: Door) -> Option<Option<Route>> {
+fn route(reader: Option<Reader<'_>>, door: Door, overridden: bool) -> Option<Option<Route>> {
     let Some(reader) = reader else { return Some(None) };
     let map = reader.map()?;
-    let pattern = map.required("path").and_then(|path| path.read(pattern));
+    let pattern = map.required("path").and_then(|path| path.read(|node| pattern(node, overridden)));
     Some(Some(Route { door, pattern: pattern? }))
 }
 
@@ -251,11 +252,11 @@ fn overlapping(routes: &[Route]) -> Option<(&Pattern, &Pattern)> {
         .find(|(one, other)| one.owns(other.prefix()) || other.owns(one.prefix()))
 }
 
-fn install(reader: Option<Reader<'_>>) -> Option<Install> {
+fn install(reader: Option<Reader<'_>>, overridden: bool) -> Option<Install> {
     let map = section(reader)?;
     let get = |key| map.as_ref().and_then(|map| map.get(key));
     let path = match get("path") {
-        Some(path) => path.read(pattern),
+        Some(path) => path.read(|node| pattern(node, overridden)),
         None => Pattern::parse(INSTALL).ok(),
     };
     let delivered = deliver(get("deliver"));
@@ -264,8 +265,12 @@ fn install(reader: Option<Reader<'_>>) -> Option<Install> {
     Some(Install { path: path?, cross_site_iframe: cross_site_iframe? })
 }
 
-fn pattern(node: &Node) -> Result<Pattern, Wrong> {
-    Pattern::parse(leaf::text(node)?).map_err(|error| error.to_string().into())
+fn pattern(node: &Node, overridden: bool) -> Result<Pattern, Wrong> {
+    let pattern = Pattern::parse(leaf::text(node)?).map_err(|error| Wrong::from(error.to_string()))?;
+    if pattern.is_named() || overridden {
+        return Ok(pattern);
+    }
+    Err(format!("{}, unless `overrides.integration` has a header for it", PatternError::Parameter).into())
 }
 
 /// `deliver`: by redirect alone, so far.

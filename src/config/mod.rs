@@ -15,6 +15,7 @@ pub mod leaf;
 mod load;
 pub mod model;
 pub mod net;
+mod overrides;
 mod pandium;
 mod presence;
 pub mod reader;

@@ -8,6 +8,7 @@ use crate::route::{Pattern, Route};
 use crate::slug::Slug;
 use crate::token::{Life, Signer};
 use crate::trust::Trust;
+use http::HeaderName;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -50,6 +51,8 @@ pub struct Policy {
     pub signed_out: SignedOut,
     /// `pandium`
     pub pandium: Pandium,
+    /// `overrides`
+    pub overrides: Overrides,
     /// `token`
     pub life: Life,
     /// `routes.install`
@@ -60,6 +63,15 @@ pub struct Policy {
     pub integrations: Integrations,
     /// `limits.url_bytes`
     pub url_bytes: usize,
+}
+
+/// `overrides`: the headers by which a trusted peer says for one request what the file leaves open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `account`
+    pub account: Option<HeaderName>,
+    /// `integration`, where the path names none.
+    pub integration: Option<HeaderName>,
 }
 
 /// `pandium`: where visitors are sent, and with whose key.

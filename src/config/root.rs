@@ -5,7 +5,7 @@ use super::load::Options;
 use super::model::{Config, Policy};
 use super::reader::{MapReader, Reader};
 use super::tree::Node;
-use super::{basics, check, integrations, pandium, session, trust};
+use super::{basics, check, integrations, overrides, pandium, session, trust};
 use crate::claims::{Tree, Written};
 use crate::place::Place;
 use std::path::Path;
@@ -61,10 +61,13 @@ fn one(node: &Node) -> Result<(), Wrong> {
 fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> Option<Policy> {
     let mut guarded = Vec::new();
     let trust = trust::read(map.get("trust"), around, &mut guarded);
+    let overrides = overrides::read(map.get("overrides"), trust.as_ref(), &mut guarded);
     let session = map.required("session").and_then(|session| session::read(&session, &guarded));
     let pandium = map.required("pandium").and_then(|pandium| pandium::read(&pandium, around));
     let life = basics::life(map.get("token"));
-    let routes = basics::routes(map.get("routes"));
+    // Where something is wrong with them, a path that leaves its integration to them is not.
+    let overridden = overrides.as_ref().is_none_or(|overrides| overrides.integration.is_some());
+    let routes = basics::routes(map.get("routes"), overridden);
     let claims = map.required("claims").filter(|claims| claims.map().is_some());
     let claims = claims.map(|claims| integrations::written(&claims));
     let listed = map.required("integrations");
@@ -89,6 +92,7 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
         signed_in: held.signed_in,
         signed_out: held.signed_out,
         pandium: pandium?,
+        overrides: overrides?,
         life: life?,
         install,
         routes,

@@ -34,7 +34,11 @@ fn check_complete(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
     if let Some(field) = field {
         return Err(about(field, Code::IncompleteSession, detail));
     }
-    Ok(())
+    let overrides = [&policy.overrides.account, &policy.overrides.integration];
+    match overrides.into_iter().flatten().find(|name| forgotten(name)) {
+        Some(name) => Err(Refusal::new(Code::IncompleteSession, detail).source(format!("header {name}"))),
+        None => Ok(()),
+    }
 }
 
 fn read<'a>(field: &'a Field, headers: &'a HeaderMap) -> Result<Option<Value<'a>>, Refusal> {

@@ -15,11 +15,11 @@ const EVERY: [&str; 3] = ["X-Tenant-Id: acme", "X-User-Email: a@b.example", "X-U
 async fn each_forgotten_header_is_refused_by_name() {
     let (_app, sidecar) = pair_with(&[(PEERS, "trust: { peers: 127.0.0.2, complete: true }")]).await;
     assert_minted(&sidecar.install(TRUSTED, &EVERY).await, "all of them");
-    for (at, forgotten) in EVERY.iter().enumerate() {
+    for (forgotten, name) in EVERY.into_iter().enumerate() {
         let mut lines = EVERY.to_vec();
-        lines.remove(at);
+        lines.remove(forgotten);
         let answer = sidecar.install(TRUSTED, &lines).await;
-        assert_refused(&answer, 403, "incomplete-session", forgotten);
+        assert_refused(&answer, 403, "incomplete-session", name);
     }
     assert_refused(&sidecar.install(TRUSTED, &[]).await, 403, "incomplete-session", "none");
     assert_refused(&sidecar.install(STRANGER, &EVERY).await, 403, "untrusted-peer", "a stranger");

@@ -32,6 +32,11 @@ pub(super) fn lines(config: &Config) -> String {
             lines.push(format!("proxy_set_header {spelling} $sidecar_secret;"));
             continue;
         }
+        if let Some((what, value)) = overriding(name, config) {
+            lines.push(format!("# Which {what} this location is for."));
+            lines.push(format!("proxy_set_header {spelling} \"{value}\";"));
+            continue;
+        }
         let Some(field) = field else {
             lines.push(format!("proxy_set_header {spelling} \"\";"));
             continue;
@@ -47,6 +52,16 @@ pub(super) fn lines(config: &Config) -> String {
     let complete = config.policy.trust.is_complete().then(|| NGINX_COMPLETE.to_owned());
     let lines = [NGINX_HEAD.to_owned()].into_iter().chain(complete).chain(variables).chain(lines);
     format!("{}\n{NGINX_TAIL}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// A header that says what a location is for, and a value that it may have.
+fn overriding(name: &HeaderName, config: &Config) -> Option<(&'static str, String)> {
+    let (policy, name) = (&config.policy, Some(name));
+    if policy.overrides.integration.as_ref() == name {
+        let example = policy.integrations.all().first().map(|integration| integration.name.to_string());
+        return Some(("integration", example.unwrap_or_default()));
+    }
+    None
 }
 
 /// How nginx gets at the header of an answer; some names have no variable there.
