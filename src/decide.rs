@@ -164,7 +164,11 @@ fn check_browser(headers: &HeaderMap, door: Door, cross_site_iframe: bool) -> Re
     if [SEC_PURPOSE, PURPOSE].iter().any(|name| any_value(headers, name, is_ahead_of_visitor)) {
         return Err(Refusal::new(Code::Prefetch, "the browser is fetching ahead of its visitor"));
     }
-    // What a script may read is for the app's own pages.
+    // What a script may read is for the app's own pages, and no page itself.
+    let is_page = |value: &[u8]| matches!(value, b"document" | b"iframe" | b"frame" | b"embed" | b"object");
+    if door == Door::Link && any_value(headers, &SEC_FETCH_DEST, is_page) {
+        return Err(Refusal::new(Code::CrossSite, "a link is for a script of the app's own pages"));
+    }
     let from_elsewhere = |value: &[u8]| match value {
         b"same-origin" | b"none" => false,
         b"same-site" => door == Door::Link,

@@ -58,6 +58,15 @@ impl Protected {
         Ok(protected)
     }
 
+    /// Protects these names, whether or not some of them fold alike.
+    pub fn of_each(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        let mut protected = Self::default();
+        for name in names {
+            protected.add(name);
+        }
+        protected
+    }
+
     fn add(&mut self, name: HeaderName) {
         self.lengths |= length_bit(name.as_str());
         self.names.push(name);
@@ -120,10 +129,19 @@ impl Protected {
             .find_map(|option| self.folded_match(option.trim_ascii()))
     }
 
+    /// Removes every other spelling of a protected header.
+    pub fn strip_aliases(&self, headers: &mut HeaderMap) {
+        self.strip_where(headers, |standing| matches!(standing, Standing::Alias(_)));
+    }
+
     /// Removes every protected header, in every spelling.
     pub fn strip(&self, headers: &mut HeaderMap) {
+        self.strip_where(headers, |standing| standing != Standing::Free);
+    }
+
+    fn strip_where(&self, headers: &mut HeaderMap, goes: impl Fn(Standing<'_>) -> bool) {
         let found: Vec<HeaderName> =
-            headers.keys().filter(|name| self.standing(name) != Standing::Free).cloned().collect();
+            headers.keys().filter(|name| goes(self.standing(name))).cloned().collect();
         for name in found {
             headers.remove(name);
         }

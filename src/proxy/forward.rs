@@ -5,7 +5,7 @@ use super::client::{Client, NoAnswer, is_timeout};
 use super::headers::{self, Seen};
 use crate::config::model::Timeouts;
 use crate::protected::Protected;
-use http::header::{Entry, HOST, HeaderName, HeaderValue};
+use http::header::{Entry, HOST, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
@@ -29,6 +29,9 @@ pub enum ForwardError {
     /// The app switched protocols without being asked to.
     #[error("the app answered 101, and nobody asked for an upgrade")]
     Unasked,
+    /// The app used a transfer coding that would have to be taken off.
+    #[error("the app's answer has a transfer coding besides chunked")]
+    Coded,
     /// The app took too long.
     #[error("{0}")]
     Late(NoAnswer),
@@ -41,7 +44,7 @@ pub async fn forward(
     timeouts: &Timeouts,
     request: Request<Incoming>,
     seen: &Seen<'_>,
-    hidden: &[HeaderName],
+    hidden: &Arc<Protected>,
 ) -> Result<Response<Body>, ForwardError> {
     let activity = Activity::start();
     let (mut parts, body) = request.into_parts();
@@ -54,10 +57,16 @@ pub async fn forward(
     if parts.status.as_u16() == 101 {
         return Err(ForwardError::Unasked);
     }
+    if !headers::is_framed_plainly(&parts.headers) {
+        return Err(ForwardError::Coded);
+    }
     parts.version = Version::HTTP_11;
     headers::prepare_response(&mut parts.headers, hidden);
-    let protected = Arc::clone(protected);
-    let trailers = Trailers::Strip(Arc::new(move |trailers| protected.strip(trailers)));
+    let (protected, hidden) = (Arc::clone(protected), Arc::clone(hidden));
+    let trailers = Trailers::Strip(Arc::new(move |trailers| {
+        protected.strip(trailers);
+        hidden.strip(trailers);
+    }));
     Ok(Response::from_parts(parts, Body::passing(body, timeouts.stall, trailers)))
 }
 

@@ -78,6 +78,8 @@ pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Se
     if seen.trusted.is_none() {
         protected.strip(headers);
         DESCRIPTION.strip(headers);
+    } else {
+        DESCRIPTION.strip_aliases(headers);
     }
     // What we set on some requests nobody else sets on any, and what was said to us is not passed on.
     for name in OWN.iter().chain(protected.withheld()) {
@@ -102,10 +104,8 @@ pub fn describe_probe(headers: &mut HeaderMap, visitor: &HeaderMap, seen: &Seen<
 }
 
 /// Makes the app's header fields those of an answer to the visitor, `hidden` ones left out.
-pub fn prepare_response(headers: &mut HeaderMap, hidden: &[HeaderName]) {
-    for name in hidden {
-        headers.remove(name);
-    }
+pub fn prepare_response(headers: &mut HeaderMap, hidden: &Protected) {
+    hidden.strip(headers);
     // RFC 9112 §6.3: beside a transfer coding a length means nothing.
     if headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);

@@ -19,6 +19,7 @@ use tokio::io::AsyncWriteExt;
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const X_PANDIUM_REFUSAL: HeaderName = HeaderName::from_static("x-pandium-refusal");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// Why there is no answer of the app's.
@@ -41,7 +42,7 @@ impl Failure {
         match error {
             ForwardError::VisitorLate => Self::VisitorLate,
             ForwardError::VisitorBroken | ForwardError::Target => Self::VisitorBroken,
-            ForwardError::Unreachable(_) | ForwardError::Unasked => Self::Unreachable,
+            ForwardError::Unreachable(_) | ForwardError::Unasked | ForwardError::Coded => Self::Unreachable,
             ForwardError::Late(_) => Self::Late,
         }
     }
@@ -117,11 +118,8 @@ pub fn failure(failure: Failure, headers: &HeaderMap, id: &RequestId) -> Respons
 
 /// Sends the visitor to Pandium. 302: the one redirect that is never cached and always becomes GET.
 pub fn redirect(token: TenantToken, id: &RequestId) -> Result<Response<Body>, http::Error> {
-    let mut answer = bare(StatusCode::FOUND, id);
-    let headers = answer.headers_mut();
-    headers.insert(LOCATION, token.into_location()?);
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
+    let mut answer = minted(StatusCode::FOUND, id);
+    answer.headers_mut().insert(LOCATION, token.into_location()?);
     Ok(answer)
 }
 
@@ -137,9 +135,10 @@ pub fn link(
         "integration": integration,
         "expires_at": expires_at,
     });
-    let mut answer = bare(StatusCode::OK, id);
+    let mut answer = minted(StatusCode::OK, id);
     *answer.body_mut() = Body::full(link.to_string());
     let headers = answer.headers_mut();
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
@@ -147,7 +146,7 @@ pub fn link(
 
 /// Yes, with the token and the address, for the proxy that asked.
 pub fn decision(token: TenantToken, id: &RequestId) -> Result<Response<Body>, http::Error> {
-    let mut answer = bare(StatusCode::OK, id);
+    let mut answer = minted(StatusCode::OK, id);
     let [name_of_token, name_of_url] = OWN;
     let mut value = HeaderValue::from_str(token.expose())?;
     value.set_sensitive(true);
@@ -198,6 +197,15 @@ fn told(status: StatusCode, code: &'static str, asked: &HeaderMap, id: &RequestI
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
+    answer
+}
+
+/// An answer with a token in it: nobody keeps it, passes it on, or lists it.
+fn minted(status: StatusCode, id: &RequestId) -> Response<Body> {
+    let mut answer = bare(status, id);
+    let headers = answer.headers_mut();
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
     answer
 }
 

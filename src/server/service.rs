@@ -20,8 +20,8 @@ use crate::token::Moment;
 use crate::trust::{Peer, TrustedPeer};
 use crate::value::Session;
 use http::header::{
-    ACCEPT, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    IF_UNMODIFIED_SINCE, RANGE, SET_COOKIE,
+    ACCEPT, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    SET_COOKIE,
 };
 use http::request::Parts;
 use http::{Request, Response};
@@ -35,7 +35,9 @@ pub struct Service {
     /// Shared with the bodies that outlive a request's handling.
     protected: Arc<Protected>,
     /// The fields' headers, where the app's answers have them: no visitor's business.
-    hidden: Vec<HeaderName>,
+    hidden: Arc<Protected>,
+    /// Nothing is hidden from ourselves.
+    shown: Arc<Protected>,
     client: Option<Client>,
     /// Whom a probe asks, where that is not the app.
     probed: Option<Client>,
@@ -74,8 +76,8 @@ impl Service {
             _ => None,
         };
         let protected = Arc::new(config.policy.protected.clone());
-        let hidden = hidden(&config.policy);
-        Self { config, protected, hidden, client, probed }
+        let hidden = Arc::new(hidden(&config.policy));
+        Self { config, protected, hidden, shown: Arc::default(), client, probed }
     }
 
     /// Answers one request.
@@ -177,15 +179,13 @@ impl Service {
         };
         let request = Request::from_parts(parts, body);
         let timeouts = &self.config.timeouts;
-        match forward(client, &self.protected, timeouts, request, &visit.seen(), &[]).await {
+        match forward(client, &self.protected, timeouts, request, &visit.seen(), &self.shown).await {
             Ok(mut response) => {
                 let answer = Answer { headers: response.headers().clone(), json: None };
                 if response.status().as_u16() == 200 && answer.speaks(&self.config.policy) {
                     return self.go_by(&answer, ask, visit);
                 }
-                for name in &self.hidden {
-                    response.headers_mut().remove(name);
-                }
+                self.hidden.strip(response.headers_mut());
                 Answered { response, code: "passed" }
             }
             Err(error) => {
@@ -305,7 +305,8 @@ impl Service {
         refusal: &Refusal,
     ) -> Option<HeaderValue> {
         let SignedOut::Redirect(parts) = &self.config.policy.signed_out else { return None };
-        if refusal.code != Code::SignedOut {
+        // A script that asks for a link is no visitor to be led about.
+        if refusal.code != Code::SignedOut || visit.door != Some(Door::Install) {
             return None;
         }
         HeaderValue::from_str(&decide::login(parts, &visit.parts.uri, integration)).ok()
@@ -318,15 +319,15 @@ fn for_door(door: Option<Door>, response: Response<Body>, code: &'static str) ->
 }
 
 /// With `from: headers` the fields' headers are the request's, and the app's answers are its own.
-fn hidden(policy: &Policy) -> Vec<HeaderName> {
+fn hidden(policy: &Policy) -> Protected {
     if policy.from == From::Headers {
-        return Vec::new();
+        return Protected::default();
     }
     let header = |source: &Source| match source {
         Source::Header { name, .. } => Some(name.clone()),
         Source::Cookie(_) | Source::Json(_) => None,
     };
-    policy.fields.iter().filter_map(|field| header(&field.source)).collect()
+    Protected::of_each(policy.fields.iter().filter_map(|field| header(&field.source)))
 }
 
 /// Apps change the ids of their sessions with any answer.

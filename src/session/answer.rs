@@ -1,6 +1,6 @@
 //! A session from an answer of the app's, which no visitor can forge.
 
-use super::{about, complete, cookie, flawed};
+use super::{about, complete, cookie, flawed, read_all};
 use crate::config::model::Policy;
 use crate::fields::{Field, Source};
 use crate::refusal::{Code, Refusal};
@@ -35,8 +35,7 @@ impl Answer {
 
     /// Reads the session. Cookies are the visitor's: those of the request.
     pub fn session<'a>(&'a self, policy: &'a Policy, asked: &HeaderMap) -> Result<Session<'a>, Refusal> {
-        let values = policy.fields.iter().map(|field| self.read(field, asked)).collect::<Result<_, _>>()?;
-        complete(policy, values)
+        complete(policy, read_all(policy, |field| self.read(field, asked))?)
     }
 
     fn read<'a>(&'a self, field: &'a Field, asked: &HeaderMap) -> Result<Option<Value<'a>>, Refusal> {

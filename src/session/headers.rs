@@ -1,6 +1,6 @@
 //! `session.from: headers`: the session stands on the request, put there by a trusted peer.
 
-use super::{about, complete, cookie, flawed};
+use super::{about, complete, cookie, flawed, read_all};
 use crate::config::model::Policy;
 use crate::fields::{Field, Source};
 use crate::refusal::{Code, Refusal};
@@ -14,7 +14,7 @@ pub fn acquire<'a>(
     headers: &'a HeaderMap,
     _trusted: TrustedPeer,
 ) -> Result<Session<'a>, Refusal> {
-    let values = policy.fields.iter().map(|field| read(field, headers)).collect::<Result<_, _>>()?;
+    let values = read_all(policy, |field| read(field, headers))?;
     if policy.trust.is_complete() {
         check_complete(policy, headers)?;
     }

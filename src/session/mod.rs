@@ -7,15 +7,26 @@ pub mod probe;
 use crate::config::model::{Policy, SignedIn};
 use crate::fields::{Field, Flaw, Presence};
 use crate::refusal::{Code, Refusal};
-use crate::value::{Session, Value};
+use crate::value::{Session, Value, parse_bool, parse_int};
 use cookie::Cookie;
 use http::header::{COOKIE, HeaderMap};
 
-/// The session of what was read: somebody's, defaults filled in, and complete.
-fn complete<'a>(policy: &'a Policy, mut values: Vec<Option<Value<'a>>>) -> Result<Session<'a>, Refusal> {
-    if let Some(signed_in) = &policy.signed_in {
-        check_signed_in(policy, signed_in, &values)?;
+/// Reads every field. Whether it is anybody's comes first: what an app says of nobody
+/// need not fit the other fields.
+fn read_all<'a>(
+    policy: &'a Policy,
+    read: impl Fn(&'a Field) -> Result<Option<Value<'a>>, Refusal>,
+) -> Result<Vec<Option<Value<'a>>>, Refusal> {
+    if let Some(SignedIn { field, not }) = &policy.signed_in
+        && let Some(field) = policy.fields.get(*field)
+    {
+        check_signed_in(field, not, read(field)?.as_ref())?;
     }
+    policy.fields.iter().map(read).collect()
+}
+
+/// The session of what was read: defaults filled in, and complete.
+fn complete<'a>(policy: &'a Policy, mut values: Vec<Option<Value<'a>>>) -> Result<Session<'a>, Refusal> {
     let mut missing = None;
     let mut any_required = false;
     for (field, value) in policy.fields.iter().zip(&mut values) {
@@ -34,27 +45,25 @@ fn complete<'a>(policy: &'a Policy, mut values: Vec<Option<Value<'a>>>) -> Resul
     })
 }
 
-/// Some apps have a word for nobody: an id of 0, a guest.
-fn check_signed_in(
-    policy: &Policy,
-    signed_in: &SignedIn,
-    values: &[Option<Value<'_>>],
-) -> Result<(), Refusal> {
-    let Some(field) = policy.fields.get(signed_in.field) else { return Ok(()) };
-    let nobody = match values.get(signed_in.field).and_then(Option::as_ref) {
+/// Some apps have a word for nobody: an id of 0, a guest. A word counts as the field's type reads it.
+fn check_signed_in(field: &Field, not: &[String], value: Option<&Value<'_>>) -> Result<(), Refusal> {
+    let any = |is: &dyn Fn(&str) -> bool| not.iter().any(|word| is(word.trim()));
+    let nobody = match value {
         None => true,
-        Some(Value::Text(text)) => signed_in.not.iter().any(|not| not == text),
-        Some(Value::Int(number)) => signed_in.not.contains(&number.to_string()),
-        Some(Value::Bool(value)) => signed_in.not.contains(&value.to_string()),
-        Some(Value::Json(serde_json::Value::String(text))) => signed_in.not.contains(text),
-        Some(Value::Json(json)) => signed_in.not.contains(&json.to_string()),
-        Some(Value::List(_)) => false,
+        Some(Value::Text(text)) => any(&|word| word == text),
+        Some(Value::Int(number)) => any(&|word| parse_int(word) == Some(*number)),
+        Some(Value::Bool(value)) => any(&|word| parse_bool(word) == Some(*value)),
+        Some(Value::List(items)) => items.iter().any(|item| any(&|word| word == item)),
+        Some(Value::Json(serde_json::Value::String(text))) => any(&|word| word == text),
+        Some(Value::Json(json)) => {
+            let json = json.to_string();
+            any(&|word| word == json)
+        }
     };
     if nobody {
-        Err(about(field, Code::SignedOut, "session.signed_in says that this is nobody"))
-    } else {
-        Ok(())
+        return Err(about(field, Code::SignedOut, "session.signed_in says that this is nobody"));
     }
+    Ok(())
 }
 
 fn about(field: &Field, code: Code, detail: &'static str) -> Refusal {

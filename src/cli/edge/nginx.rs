@@ -14,6 +14,13 @@ const NGINX_COMPLETE: &str = "\
 # trust.complete: what has no value has to be `-`, since nginx sends no header that is empty. Let the
 # app answer so.";
 const NGINX_TAIL: &str = "\
+# What the app is told of the visitor is ours to say, and never the visitor's own.
+proxy_set_header X-Forwarded-For $remote_addr;
+proxy_set_header X-Forwarded-Proto $scheme;
+proxy_set_header X-Forwarded-Host $http_host;
+proxy_set_header X-Forwarded-Port $server_port;
+proxy_set_header Forwarded \"\";
+proxy_set_header X-Request-Id $request_id;
 proxy_set_header Host $http_host;
 proxy_set_header Connection \"\";
 proxy_http_version 1.1;
