@@ -72,6 +72,7 @@ fn location(config: &Config, ask: Ask<'_, '_>, session: &Session<'_>) -> HeaderV
     let minting = Minting {
         integration: ask.integration,
         requested: ask.requested,
+        account: ask.account.unwrap(),
         session,
         query: None,
         request_id: "request",

@@ -5,7 +5,7 @@
 //! The order of the checks is the order of the refusals in DESIGN 5: the first that applies is given.
 
 use crate::claims::{Fault, Inputs, Used};
-use crate::config::model::{Address, From, Integration, Integrations, LoginPart, Policy};
+use crate::config::model::{Account, Address, Choice, From, Integration, Integrations, LoginPart, Policy};
 use crate::protected::Breach;
 use crate::query::{self, TOKEN};
 use crate::refusal::{Code, Refusal};
@@ -51,6 +51,8 @@ pub struct Ask<'p, 'a> {
     pub integration: &'p Integration,
     /// Its name as it was asked for: another than the integration's own where that is `*`.
     pub requested: &'a str,
+    /// The account, where the session has no say in it.
+    pub account: Option<&'p Account>,
     /// The right to read the session from the request, where the peer has it.
     pub trusted: Option<TrustedPeer>,
 }
@@ -76,8 +78,9 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
                 return Err(untrusted(policy, head.peer));
             }
             trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
+            let account = choose(policy, head.headers, trusted)?;
             let (requested, integration) = find(policy, route, head, trusted)?;
-            Ok(Screened::Install(Ask { door: route.door, integration, requested, trusted }))
+            Ok(Screened::Install(Ask { door: route.door, integration, requested, account, trusted }))
         }
     }
 }
@@ -214,6 +217,43 @@ fn check_hygiene(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::new(code, detail).source(format!("header {name}")))
 }
 
+/// The account that the header of `overrides` names, or the file; none where the session does.
+fn choose<'p>(
+    policy: &'p Policy,
+    headers: &HeaderMap,
+    trusted: Option<TrustedPeer>,
+) -> Result<Option<&'p Account>, Refusal> {
+    let pandium = &policy.pandium;
+    if let Some(header) = &policy.overrides.account
+        && let Some(key) = overriding(header, headers, trusted)?
+    {
+        let unlisted = || undeclared(header, "`pandium.accounts` does not list what this header names");
+        return pandium.account(key).map(Some).ok_or_else(unlisted);
+    }
+    match &pandium.choice {
+        Choice::One(index) => Ok(pandium.accounts.get(*index)),
+        Choice::Session(_) => Ok(None),
+        Choice::Header(header) => Err(unsaid(header, "account", trusted)),
+    }
+}
+
+/// The account of an ask: what was chosen, or what the session leads to.
+pub fn account<'p>(
+    policy: &'p Policy,
+    ask: Ask<'p, '_>,
+    session: &Session<'_>,
+) -> Result<&'p Account, Refusal> {
+    if let Some(account) = ask.account {
+        return Ok(account);
+    }
+    let unlisted = || {
+        Refusal::new(Code::InvalidValue, "`pandium.accounts` does not list what `pandium.account` leads to")
+    };
+    let Choice::Session(owner) = &policy.pandium.choice else { return Err(unlisted()) };
+    let key = owner.text(session).map_err(|fault| refuse_claim(policy, &fault))?;
+    policy.pandium.account(&key).ok_or_else(unlisted)
+}
+
 /// The integration that the path names, or where it names none, the header of `overrides`.
 fn find<'p, 'a>(
     policy: &'p Policy,
@@ -293,6 +333,8 @@ pub struct Minting<'a> {
     pub integration: &'a Integration,
     /// Its name as it was asked for.
     pub requested: &'a str,
+    /// For which account.
+    pub account: &'a Account,
     /// Who the visitor is.
     pub session: &'a Session<'a>,
     /// The query of the visitor's address.
@@ -306,11 +348,12 @@ pub struct Minting<'a> {
 /// Mints the token of one visitor, in the address where it is to be delivered.
 pub fn mint(policy: &Policy, minting: Minting<'_>) -> Result<TenantToken, Refusal> {
     let payload = payload(policy, minting)?;
-    let Some(signer) = &policy.pandium.key.signer else {
+    let Some(signer) = &minting.account.secret.signer else {
         return Err(Refusal::new(Code::KeyUnavailable, "there is no signing key"));
     };
+    let address = address(minting)?;
     let named;
-    let before = match &minting.integration.address {
+    let before = match address {
         Address::Fixed { before, .. } => before,
         Address::Named { before, .. } => {
             named = format!("{before}{}?{TOKEN}=", minting.requested);
@@ -318,8 +361,8 @@ pub fn mint(policy: &Policy, minting: Minting<'_>) -> Result<TenantToken, Refusa
         }
     };
     let carried;
-    let after = match carry_over(minting) {
-        None => minting.integration.address.after(),
+    let after = match carry_over(minting, address) {
+        None => address.after(),
         Some(more) => {
             carried = more;
             &carried
@@ -337,27 +380,38 @@ pub fn mint(policy: &Policy, minting: Minting<'_>) -> Result<TenantToken, Refusa
 /// The claims of the token of one visitor.
 pub fn payload(policy: &Policy, minting: Minting<'_>) -> Result<Payload, Refusal> {
     let template = &minting.integration.template;
-    let inputs = inputs(policy, minting);
+    let inputs = inputs(minting);
     let members = |out: &mut Vec<u8>| template.write_members(&inputs, out);
     Payload::write(policy.life, minting.moment, template.size_hint(), members)
         .map_err(|fault| refuse_claim(policy, &fault))
 }
 
 /// What the template reads from.
-pub fn inputs<'a>(policy: &'a Policy, minting: Minting<'a>) -> Inputs<'a> {
+pub fn inputs(minting: Minting<'_>) -> Inputs<'_> {
+    let id = match minting.integration.addresses.get(minting.account.index) {
+        Some(Address::Fixed { id, .. }) => id,
+        Some(Address::Named { .. }) | None => minting.requested,
+    };
     Inputs {
+        id,
         session: minting.session,
         integration: minting.requested,
-        account: policy.pandium.account.as_str(),
+        account: minting.account.slug.as_str(),
         request_id: minting.request_id,
     }
 }
 
+/// Where the account has the integration.
+fn address(minting: Minting<'_>) -> Result<&Address, Refusal> {
+    let nowhere = || Refusal::new(Code::UnknownIntegration, "this account has no address for it");
+    minting.integration.addresses.get(minting.account.index).ok_or_else(nowhere)
+}
+
 /// The query behind the token, where the visitor's own has a say in it.
-fn carry_over(minting: Minting<'_>) -> Option<String> {
+fn carry_over(minting: Minting<'_>, address: &Address) -> Option<String> {
     let integration = minting.integration;
     let query = minting.query.filter(|_| !integration.query.is_empty())?;
-    let mut after = integration.address.after().to_owned();
+    let mut after = address.after().to_owned();
     query::carry_over(query, &integration.query, &mut after);
     Some(after)
 }

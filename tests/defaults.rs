@@ -74,6 +74,7 @@ fn payload(config: &Config, headers: &[(&'static str, &'static str)]) -> String 
     let minting = Minting {
         integration: ask.integration,
         requested: ask.requested,
+        account: decide::account(policy, ask, &session).unwrap(),
         session: &session,
         query: uri.query(),
         request_id: "request-1",
@@ -98,11 +99,13 @@ fn the_manual_and_the_defaults_are_the_same() {
     assert_eq!(manual.life, bare.life);
     assert_eq!(manual.install, bare.install);
     assert_eq!(manual.url_bytes, bare.url_bytes);
-    assert_eq!(manual.pandium.account, bare.pandium.account);
-    assert_eq!(manual.pandium.base_url, bare.pandium.base_url);
-    assert_eq!(manual.pandium.environment, bare.pandium.environment);
-    assert_eq!(manual.pandium.key.encoding, bare.pandium.key.encoding);
-    assert_eq!(manual.pandium.key.source, bare.pandium.key.source);
+    let (manual_account, bare_account) = (&manual.pandium.accounts[0], &bare.pandium.accounts[0]);
+    assert_eq!(manual_account.slug, bare_account.slug);
+    assert_eq!(manual_account.base_url, bare_account.base_url);
+    assert_eq!(manual_account.environment, bare_account.environment);
+    assert_eq!(manual_account.secret.encoding, bare_account.secret.encoding);
+    assert_eq!(manual_account.secret.source, bare_account.secret.source);
+    assert_eq!(manual.overrides, bare.overrides);
     assert_eq!(manual.fields.len(), bare.fields.len());
     for (manual, bare) in manual.fields.iter().zip(&bare.fields) {
         let mut moved = bare.clone();
@@ -117,7 +120,7 @@ fn the_manuals_integration_is_one_without_options() {
     let (one, other) = (manual.policy.integrations.all(), bare.policy.integrations.all());
     assert_eq!((one.len(), other.len()), (1, 1));
     assert_eq!(one[0].name, other[0].name);
-    assert_eq!(one[0].address, other[0].address);
+    assert_eq!(one[0].addresses, other[0].addresses);
     assert_eq!(one[0].query, other[0].query);
     let required = [("x-account-id", "42"), ("x-account-name", "Acme")];
     let all = [("x-user-name", "Zoe"), ("x-user-email", "zoe@acme.example"), ("x-installed", "1,2")];

@@ -111,6 +111,7 @@ fn decide(policy: &config::model::Policy, request: &Request) -> Result<String, R
         Minting {
             integration: ask.integration,
             requested: ask.requested,
+            account: decide::account(policy, ask, &session)?,
             session: &session,
             query: request.uri.query(),
             request_id: "request-1",

@@ -54,6 +54,8 @@ impl Node {
 pub(super) struct Compiler<'c, 's> {
     pub scope: &'c Scope<'s>,
     pub report: &'c mut Report,
+    /// The path of the leaf that says whose the token is.
+    pub whose: &'static str,
 }
 
 impl Compiler<'_, '_> {
@@ -107,7 +109,7 @@ impl Compiler<'_, '_> {
             Err(None) => return Content::Broken,
             Err(Some(message)) => return self.error(place, path, message),
         };
-        if path == "sub" {
+        if path == self.whose {
             rules::subject(self, &pieces, place);
         }
         match fold(pieces) {
@@ -116,9 +118,12 @@ impl Compiler<'_, '_> {
                 None => Content::constant(&value),
             },
             Ok(Folded::Constant(None)) => Content::Nothing,
-            Ok(Folded::Body(body)) => {
-                Content::Leaf(Arc::new(Leaf { path: path.to_owned(), place, body, subject: path == "sub" }))
-            }
+            Ok(Folded::Body(body)) => Content::Leaf(Arc::new(Leaf {
+                path: path.to_owned(),
+                place,
+                body,
+                subject: path == self.whose,
+            })),
             Err((used, cause)) => self.error(place, path, format!("`{used}` cannot be used so: {cause}")),
         }
     }

@@ -25,6 +25,7 @@ pub(super) struct Expression {
 enum Source {
     Field(usize),
     Integration,
+    Id,
     Account,
     RequestId,
     Constant(Value<'static>),
@@ -71,6 +72,7 @@ impl Expression {
         let value = match &self.source {
             Source::Field(index) => inputs.session.get(*index).map(borrow),
             Source::Integration => Some(Value::Text(Cow::Borrowed(inputs.integration))),
+            Source::Id => Some(Value::Text(Cow::Borrowed(inputs.id))),
             Source::Account => Some(Value::Text(Cow::Borrowed(inputs.account))),
             Source::RequestId => Some(Value::Text(Cow::Borrowed(inputs.request_id))),
             Source::Constant(value) => Some(borrow(value)),
@@ -147,6 +149,7 @@ fn field(name: &str, scope: &Scope<'_>) -> Result<Found, String> {
 fn variable(name: &str, line: u32, scope: &Scope<'_>) -> Result<Found, String> {
     let used = Used::Variable(name.into());
     let (source, kind) = match scope.variables.iter().find(|(known, _)| known == name) {
+        Some((_, Variable::Id)) => (Source::Id, Kind::Text),
         Some((_, Variable::RequestedName)) => (Source::Integration, Kind::Text),
         Some((_, Variable::Constant(tree))) => {
             let value =

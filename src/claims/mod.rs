@@ -11,6 +11,7 @@ mod expression;
 mod filter;
 mod json;
 mod leaf;
+mod owner;
 mod parse;
 mod rules;
 mod template;
@@ -19,6 +20,7 @@ mod tests;
 mod written;
 
 pub use apply::Cause;
+pub use owner::Owner;
 pub use template::{Explained, Outcome, Template};
 pub use written::{Flaw, Tree, Written, merge};
 
@@ -50,6 +52,8 @@ pub enum Variable {
     Constant(Tree),
     /// The name that the visitor asked for: where the integration is `"*"`.
     RequestedName,
+    /// Pandium's id of it: where that is another for each account.
+    Id,
 }
 
 /// All that a template may refer to.
@@ -83,6 +87,8 @@ pub struct Inputs<'a> {
     pub session: &'a Session<'a>,
     /// The integration that was asked for.
     pub integration: &'a str,
+    /// Pandium's id of it.
+    pub id: &'a str,
     /// Pandium's account.
     pub account: &'a str,
     /// The id of the request.

@@ -106,7 +106,7 @@ fn install_only(compiler: &mut Compiler<'_, '_>, root: &Node) {
     }
 }
 
-/// Holds `sub` against the rule that no two tenants may share one.
+/// Holds what says whose the token is (`sub`, the account) against the rule that no two tenants may share one.
 pub(super) fn subject(compiler: &mut Compiler<'_, '_>, pieces: &[Piece], place: Place) {
     let expressions = || {
         pieces.iter().filter_map(|piece| match piece {
@@ -118,27 +118,28 @@ pub(super) fn subject(compiler: &mut Compiler<'_, '_>, pieces: &[Piece], place: 
         Used::Field { index, .. } => compiler.scope.fields.get(*index).is_some_and(|field| field.required),
         _ => false,
     };
+    let claim = compiler.whose;
     let mut errors: Vec<String> = Vec::new();
     let is_of_request = |used: &Used| matches!(used, Used::Field { .. } | Used::RequestId);
     if !expressions().any(|expression| is_of_request(&expression.used)) {
-        errors.push("all tenants would share this `sub`: make it of a required session field".to_owned());
+        errors.push(format!("all tenants would share this `{claim}`: make it of a required session field"));
     }
     for expression in expressions() {
-        errors.extend(foreign(expression, required(&expression.used)));
+        errors.extend(foreign(expression, required(&expression.used), claim));
     }
     for message in errors {
-        compiler.error(place, "sub", message);
+        compiler.error(place, claim, message);
     }
     doubts(compiler, pieces, expressions(), place);
 }
 
-/// What may not be in `sub`.
-fn foreign(expression: &Expression, required: bool) -> Vec<String> {
+/// What may not be in it.
+fn foreign(expression: &Expression, required: bool, claim: &str) -> Vec<String> {
     let stand_ins = expression.filters().iter().filter_map(Filter::stands_in);
     let mut errors: Vec<String> = stand_ins
         .map(|what| {
             format!(
-                "{what} in `sub`: tenants without a value of their own share it; use a required field alone"
+                "{what} in `{claim}`: tenants without a value of their own share it; use a required field alone"
             )
         })
         .collect();
@@ -146,11 +147,11 @@ fn foreign(expression: &Expression, required: bool) -> Vec<String> {
         // Who writes `default` knows that the field may be absent.
         Used::Field { .. } if !errors.is_empty() => {}
         Used::Field { name, .. } if !required => errors.push(format!(
-            "`sub` uses `session.{name}`, which is not required: tenants without one would share their `sub`; \
+            "`{claim}` uses `session.{name}`, which is not required: tenants without one would share their `{claim}`; \
              use a required field"
         )),
         Used::RequestId => {
-            errors.push("`request.id` in `sub`: every request would be a new tenant; use a required session field".to_owned());
+            errors.push(format!("`request.id` in `{claim}`: every request would be a new tenant; use a required session field"));
         }
         _ => {}
     }
@@ -175,16 +176,17 @@ fn doubts<'e>(
     expressions: impl Iterator<Item = &'e Expression>,
     place: Place,
 ) {
+    let claim = compiler.whose;
     let varies = |piece: &Piece| matches!(piece, Piece::Expression(e) if e.constant().is_none());
     let visible: Vec<&Piece> = pieces.iter().filter(|piece| !is_empty(piece)).collect();
     if visible.windows(2).any(|pair| pair.iter().all(|piece| varies(piece))) {
         let message =
             "two expressions without text between them: two tenants may become one (a + bc, ab + c)";
-        compiler.warning(place, "sub", message);
+        compiler.warning(place, claim, message);
     }
     for expression in expressions {
         for filter in expression.filters().iter().filter_map(Filter::merges) {
-            compiler.warning(place, "sub", format!("`{filter}` in `sub`: two tenants may become one"));
+            compiler.warning(place, claim, format!("`{filter}` in `{claim}`: two tenants may become one"));
         }
         let Used::Field { index, .. } = &expression.used else { continue };
         let Some(field) = compiler.scope.fields.get(*index) else { continue };
@@ -202,7 +204,7 @@ fn doubts<'e>(
             let why = "when a person's changes, their installs vanish from view";
             compiler.warning(
                 place,
-                "sub",
+                claim,
                 format!("`{}` looks like an e-mail address: {why}", expression.used),
             );
         }

@@ -75,7 +75,7 @@ impl Template {
     /// Compiles what was written; whatever is wrong or unwise goes to the report.
     pub fn compile(written: &Written, scope: &Scope<'_>, report: &mut Report) -> Option<Self> {
         let before = report.errors.len();
-        let mut compiler = Compiler { scope, report };
+        let mut compiler = Compiler { scope, report, whose: "sub" };
         if !matches!(written.tree, Tree::Map(_)) {
             compiler.error(written.place, "", "the claims are a map: `sub: …`, `ti: …`");
             return None;

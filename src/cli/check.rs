@@ -5,7 +5,7 @@ use super::load::{Wanted, load};
 use super::out::{complain, say};
 use super::{ConfigArg, INVALID};
 use crate::config::Config;
-use crate::config::model::{Address, From, Integration, Key, Policy, Probe};
+use crate::config::model::{Account, Address, Choice, From, Integration, Key, Policy, Probe};
 use crate::fields::{Field, Presence, Source};
 use crate::trust::{PeerRule, Trust};
 use clap::Args;
@@ -68,14 +68,21 @@ fn summary(config: &Config, file: &str) -> String {
             line("", format!("{name} → the {what}, for one request"));
         }
     }
-    line(
-        "sends",
-        format!("{} to {} as {}", policy.install.path, policy.pandium.base_url, policy.pandium.account),
-    );
-    for integration in policy.integrations.all() {
-        line("", format!("{} → {}", integration.name, address(integration)));
+    let accounts = policy.pandium.accounts.as_slice();
+    match accounts {
+        [one] => line("sends", format!("{} to {} as {}", policy.install.path, one.base_url, one.slug)),
+        _ => line("sends", format!("{} to the account {}", policy.install.path, chosen(policy))),
     }
-    line("key", key(&policy.pandium.key));
+    for account in accounts {
+        for integration in policy.integrations.all() {
+            let whose = if accounts.len() > 1 { format!("{}: ", account.key) } else { String::new() };
+            line("", format!("{whose}{} → {}", integration.name, address(integration, account)));
+        }
+    }
+    for account in accounts {
+        let whose = if accounts.len() > 1 { format!("of {}: ", account.key) } else { String::new() };
+        line("key", format!("{whose}{}", key(&account.secret)));
+    }
     line("token lives", life(config));
     text
 }
@@ -130,10 +137,22 @@ fn described(field: &Field) -> String {
     format!("{source} → session.{}, {}, {need}", field.name, field.kind.word())
 }
 
-fn address(integration: &Integration) -> String {
-    match &integration.address {
-        Address::Fixed { before, after } => format!("{before}…{after}"),
-        Address::Named { before, after } => format!("{before}<its name>?tenant=…{after}"),
+/// Who says which account it is.
+fn chosen(policy: &Policy) -> String {
+    let file = match &policy.pandium.choice {
+        Choice::One(index) => policy.pandium.accounts.get(*index).map(|account| account.key.to_string()),
+        Choice::Session(_) => Some("that the session leads to".to_owned()),
+        Choice::Header(_) => None,
+    };
+    let header = policy.overrides.account.as_ref().map(|header| format!("that {header} names"));
+    listed(file.into_iter().chain(header))
+}
+
+fn address(integration: &Integration, account: &Account) -> String {
+    match integration.addresses.get(account.index) {
+        None => "nowhere".to_owned(),
+        Some(Address::Fixed { before, after, .. }) => format!("{before}…{after}"),
+        Some(Address::Named { before, after }) => format!("{before}<its name>?tenant=…{after}"),
     }
 }
 

@@ -176,6 +176,7 @@ fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &
     let minting = Minting {
         integration: ask.integration,
         requested: ask.requested,
+        account: decide::account(policy, ask, &session)?,
         session: &session,
         query: None,
         request_id: "rehearsal",

@@ -1,7 +1,7 @@
 //! `claims` and `integrations`: one compiled template for each integration.
 
 use super::leaf::{self, Wrong};
-use super::model::{Address, Integration, Integrations, Pandium};
+use super::model::{Account, Address, Choice, Integration, Integrations, Pandium};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node};
 use super::{basics, error::Problem, pandium};
@@ -23,6 +23,8 @@ pub(super) struct Context<'a> {
     pub(super) fields: Option<&'a [KnownField<'a>]>,
     /// None where something is wrong with it.
     pub(super) pandium: Option<&'a Pandium>,
+    /// Whether a header may name another account.
+    pub(super) overridden: bool,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -82,7 +84,7 @@ fn one(name: &str, entry: &Reader<'_>, claims: &Written, context: &Context<'_>) 
     }
     let map = entry.map()?;
     let id = id(name, &map, context);
-    let variables = variables(name, &map, id.as_ref().and_then(Option::as_ref));
+    let variables = variables(name, &map, id.as_ref());
     let over = map.get("claims").filter(|over| over.map().is_some()).map(|over| written(&over));
     let query = map.get("query").map_or(Some(Vec::new()), |query| query.list(parameter));
     let params = params(map.get("params"));
@@ -95,25 +97,50 @@ fn one(name: &str, entry: &Reader<'_>, claims: &Written, context: &Context<'_>) 
     let template = variables.and_then(|variables| compile(merged, &variables, (name, entry), context));
     let (id, query, params) = (id?, query?, params?);
     let template = template.filter(|_| delivered.is_some())?;
+    let pandium = context.pandium?;
+    let ids = (0..pandium.accounts.len()).map(|index| id.of(index));
     let fixed = |name: &String| params.iter().any(|(fixed, _)| fixed == name);
     Some(Integration {
         name: Arc::from(name),
         place: entry.key_place(),
-        address: address(context.pandium?, id.as_deref(), &params),
+        addresses: pandium.accounts.iter().zip(ids).map(|(it, id)| address(it, id, &params)).collect(),
         query: query.into_iter().filter(|name| !fixed(name)).collect(),
         template,
     })
 }
 
-/// `id`; none where it is the name that the visitor asks for.
-fn id(name: &str, map: &MapReader<'_>, context: &Context<'_>) -> Option<Option<String>> {
+/// What an integration is to Pandium.
+enum Ids {
+    /// Its name as the visitor asks for it.
+    Requested,
+    /// The same for all accounts.
+    Same(String),
+    /// One for each account, in their order.
+    Each(Vec<String>),
+}
+
+impl Ids {
+    fn of(&self, account: usize) -> Option<&str> {
+        match self {
+            Self::Requested => None,
+            Self::Same(id) => Some(id),
+            Self::Each(ids) => ids.get(account).map(String::as_str),
+        }
+    }
+}
+
+/// `id`
+fn id(name: &str, map: &MapReader<'_>, context: &Context<'_>) -> Option<Ids> {
     let Some(reader) = map.get("id") else {
         let entry = map.at();
         let message = "there is no `id`, so its name is Pandium's id for it; Pandium's ids are numbers";
         entry.warn_at(entry.key_place(), entry.path(), message);
-        return Some((name != ANY).then(|| name.to_owned()));
+        return Some(if name == ANY { Ids::Requested } else { Ids::Same(name.to_owned()) });
     };
-    if reader.is_map() { id_by_place(&reader, context.pandium) } else { one_id(&reader) }.map(Some)
+    if !reader.is_map() {
+        return one_id(&reader).map(Ids::Same);
+    }
+    ids_by_place(&reader, context.pandium)
 }
 
 fn one_id(reader: &Reader<'_>) -> Option<String> {
@@ -125,7 +152,7 @@ fn one_id(reader: &Reader<'_>) -> Option<String> {
 }
 
 /// An id for each environment, or for each account. All are read, so that the file holds elsewhere too.
-fn id_by_place(reader: &Reader<'_>, pandium: Option<&Pandium>) -> Option<String> {
+fn ids_by_place(reader: &Reader<'_>, pandium: Option<&Pandium>) -> Option<Ids> {
     let entries: Vec<_> = reader.map()?.entries().collect();
     let read = |(key, value): &(&str, Reader<'_>)| {
         let id = one_id(value);
@@ -139,29 +166,40 @@ fn id_by_place(reader: &Reader<'_>, pandium: Option<&Pandium>) -> Option<String>
     };
     let ids: Vec<Option<String>> = entries.iter().map(read).collect();
     let ids: Vec<String> = ids.into_iter().collect::<Option<_>>()?;
-    let pandium = pandium?;
-    let environment = pandium.environment.as_deref();
-    let at = |wanted: &str| entries.iter().position(|(key, _)| *key == wanted);
-    let (account, place) = (at(pandium.account.as_str()), environment.and_then(at));
-    if let (Some(account), Some(place)) = (account, place)
-        && account != place
+    let keys: Vec<&str> = entries.iter().map(|(key, _)| *key).collect();
+    let of = |account| id_of(account, &keys, reader).and_then(|at| ids.get(at).cloned());
+    let found: Vec<_> = pandium?.accounts.iter().map(of).collect();
+    let found = found.into_iter().collect::<Option<Vec<_>>>()?;
+    Some(match found.split_first() {
+        Some((first, rest)) if rest.iter().all(|id| id == first) => Ids::Same(first.clone()),
+        _ => Ids::Each(found),
+    })
+}
+
+/// The position of the id for this account, or for its environment.
+fn id_of(account: &Account, keys: &[&str], reader: &Reader<'_>) -> Option<usize> {
+    let environment = account.environment.as_deref();
+    let at = |wanted: &str| keys.iter().position(|key| *key == wanted);
+    let (own, place) = (at(account.key.as_str()), environment.and_then(at));
+    if let (Some(own), Some(place)) = (own, place)
+        && own != place
     {
         reader.error(
             "two of these ids fit: one for `pandium.account`, one for its environment; keep one of them",
         );
         return None;
     }
-    let Some(found) = account.or(place) else {
+    let found = own.or(place);
+    if found.is_none() {
         let environment =
             environment.map_or("its environment".to_owned(), |name| format!("environment `{name}`"));
         reader.error(format!("there is no id for the account in `pandium.account`, nor for {environment}"));
-        return None;
-    };
-    ids.into_iter().nth(found)
+    }
+    found
 }
 
 /// What `${integration.NAME}` stands for.
-fn variables(name: &str, map: &MapReader<'_>, id: Option<&String>) -> Option<Vec<(String, Variable)>> {
+fn variables(name: &str, map: &MapReader<'_>, id: Option<&Ids>) -> Option<Vec<(String, Variable)>> {
     let constant = |text: &str| Variable::Constant(Tree::Text(text.to_owned()));
     let named = || if name == ANY { Variable::RequestedName } else { constant(name) };
     let text = |key| match map.get(key) {
@@ -170,9 +208,14 @@ fn variables(name: &str, map: &MapReader<'_>, id: Option<&String>) -> Option<Vec
     };
     let (integration_name, connector) = (text("integration_name"), text("connector_name"));
     let vars = map.get("vars").map_or(Some(Vec::new()), |vars| own_variables(&vars));
+    let id = match id {
+        Some(Ids::Same(id)) => constant(id),
+        Some(Ids::Each(_)) => Variable::Id,
+        Some(Ids::Requested) | None => named(),
+    };
     let mut variables = vec![
         ("key".to_owned(), named()),
-        ("id".to_owned(), id.map_or_else(named, |id| constant(id))),
+        ("id".to_owned(), id),
         ("integration_name".to_owned(), integration_name?.unwrap_or_else(named)),
     ];
     if let Some(connector) = connector? {
@@ -231,15 +274,24 @@ fn params(reader: Option<Reader<'_>>) -> Option<Vec<(String, String)>> {
     read.into_iter().collect()
 }
 
-fn address(pandium: &Pandium, id: Option<&str>, params: &[(String, String)]) -> Address {
-    let base = format!("{}/{}/tenants/create/", pandium.base_url, pandium.account);
+fn address(account: &Account, id: Option<&str>, params: &[(String, String)]) -> Address {
+    let base = format!("{}/{}/tenants/create/", account.base_url, account.slug);
     let mut after = String::new();
     for (name, value) in params {
         query::append(name, value, &mut after);
     }
     match id {
-        Some(id) => Address::Fixed { before: format!("{base}{id}?{TOKEN}="), after },
+        Some(id) => Address::Fixed { id: id.to_owned(), before: format!("{base}{id}?{TOKEN}="), after },
         None => Address::Named { before: base, after },
+    }
+}
+
+/// The slug of Pandium's account, where it is the same for every request.
+fn only_account(pandium: &Pandium, overridden: bool) -> Option<&str> {
+    match (pandium.accounts.as_slice(), &pandium.choice) {
+        ([only], _) => Some(only.slug.as_str()),
+        (all, Choice::One(index)) if !overridden => all.get(*index).map(|account| account.slug.as_str()),
+        _ => None,
     }
 }
 
@@ -253,7 +305,7 @@ fn compile(
         fields: context.fields?,
         variables,
         integration: (name, entry.key_place()),
-        account: context.pandium.map(|pandium| pandium.account.as_str()),
+        account: context.pandium.and_then(|pandium| only_account(pandium, context.overridden)),
         env: context.env,
     };
     let mut report = Report::default();

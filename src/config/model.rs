@@ -1,6 +1,6 @@
 //! The configuration as it was checked: nothing in here can be wrong any more.
 
-use crate::claims::Template;
+use crate::claims::{Owner, Template};
 use crate::fields::Field;
 use crate::place::Place;
 use crate::protected::Protected;
@@ -76,14 +76,43 @@ pub struct Overrides {
 
 /// `pandium`: where visitors are sent, and with whose key.
 pub struct Pandium {
+    /// All there are, at least one.
+    pub accounts: Vec<Account>,
+    /// Which of them it is.
+    pub choice: Choice,
+}
+
+/// An account with Pandium.
+pub struct Account {
+    /// Its position among the accounts, and among the addresses of an integration.
+    pub index: usize,
+    /// Its key in `pandium.accounts`.
+    pub key: Slug,
     /// The slug in Pandium's addresses.
-    pub account: Slug,
+    pub slug: Slug,
     /// Scheme, host and port, without a slash behind.
     pub base_url: String,
     /// The environment, where it has a name.
     pub environment: Option<String>,
-    /// The key.
-    pub key: Key,
+    /// What its tokens are signed with.
+    pub secret: Key,
+}
+
+/// `pandium.account`: whose a request is, unless the header of `overrides` says so.
+pub enum Choice {
+    /// Always that of this position.
+    One(usize),
+    /// The one whose key the session leads to.
+    Session(Owner),
+    /// The one that this header names; there is no other way.
+    Header(HeaderName),
+}
+
+impl Pandium {
+    /// The account of this key.
+    pub fn account(&self, key: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.key.as_str() == key)
+    }
 }
 
 /// `pandium.secret`
@@ -175,8 +204,8 @@ pub struct Integration {
     pub name: Arc<str>,
     /// Where it was declared.
     pub place: Place,
-    /// The address up to the token. For `*` without an `id`, the name belongs between the two.
-    pub address: Address,
+    /// Its address for each account, in their order.
+    pub addresses: Vec<Address>,
     /// The visitor's query parameters that are carried over.
     pub query: Vec<String>,
     /// The claims.
@@ -188,6 +217,8 @@ pub struct Integration {
 pub enum Address {
     /// The id is known: `https://…/tenants/create/1121?tenant=` and `&display=settings`.
     Fixed {
+        /// Pandium's id.
+        id: String,
         /// Up to the token.
         before: String,
         /// Behind it.

@@ -63,7 +63,12 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     let trust = trust::read(map.get("trust"), around, &mut guarded);
     let overrides = overrides::read(map.get("overrides"), trust.as_ref(), &mut guarded);
     let session = map.required("session").and_then(|session| session::read(&session, &guarded));
-    let pandium = map.required("pandium").and_then(|pandium| pandium::read(&pandium, around));
+    let known = session.as_ref().map(session::Read::known);
+    let header = overrides.as_ref().map(|overrides| overrides.account.as_ref());
+    let named = guarded.iter().find(|guarded| guarded.path == "overrides.account");
+    let header_place = named.map(|guarded| guarded.place).unwrap_or_default();
+    let accounts = pandium::Context { around, fields: known.as_deref(), header, header_place };
+    let pandium = map.required("pandium").and_then(|pandium| pandium::read(&pandium, &accounts));
     let life = basics::life(map.get("token"));
     // Where something is wrong with them, a path that leaves its integration to them is not.
     let overridden = overrides.as_ref().is_none_or(|overrides| overrides.integration.is_some());
@@ -74,10 +79,10 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     if let (Some(trust), Some(session)) = (&trust, &session) {
         session.need_trust(trust, map);
     }
-    let known = session.as_ref().map(session::Read::known);
     let context = integrations::Context {
         fields: known.as_deref().filter(|_| claims.is_some()),
         pandium: pandium.as_ref(),
+        overridden: overrides.as_ref().is_some_and(|overrides| overrides.account.is_some()),
         env: around.options.env,
     };
     let claims = claims.unwrap_or(Written { place: Place::default(), tree: Tree::Broken });

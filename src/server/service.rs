@@ -212,13 +212,14 @@ impl Service {
         let minting = Minting {
             integration: ask.integration,
             requested: ask.requested,
+            account: decide::account(&self.config.policy, ask, session)?,
             session,
             query: visit.parts.uri.query(),
             request_id: visit.id.as_str(),
             moment: Moment::fresh(),
         };
         let token = decide::mint(&self.config.policy, minting)?;
-        self.audit(minting);
+        audit(minting);
         let unwritable = |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
         let response = match ask.door {
             Door::Install => reply::redirect(token, visit.id),
@@ -230,26 +231,6 @@ impl Service {
             Door::Decision => reply::decision(token, visit.id),
         };
         Ok(Answered { response: response.map_err(unwritable)?, code: "minted" })
-    }
-
-    /// One line for each token: who can be found again, and cannot be read.
-    fn audit(&self, minting: Minting<'_>) {
-        let policy = &self.config.policy;
-        let Some(signer) =
-            policy.pandium.key.signer.as_ref().filter(|_| tracing::enabled!(tracing::Level::INFO))
-        else {
-            return;
-        };
-        let inputs = decide::inputs(policy, minting);
-        let subject = minting.integration.template.subject(&inputs);
-        tracing::info!(
-            integration = minting.requested,
-            jti = %minting.moment.jti,
-            key = signer.fingerprint(),
-            sub_hash = subject.ok().map(|subject| signer.hash_subject(&subject)),
-            request_id = minting.request_id,
-            "minted"
-        );
     }
 
     /// Passes the request through to the app.
@@ -336,6 +317,23 @@ fn with_cookies(mut answered: Answered, answer: &Answer) -> Answered {
         answered.response.headers_mut().append(SET_COOKIE, cookie);
     }
     answered
+}
+
+/// One line for each token: who can be found again, and cannot be read.
+fn audit(minting: Minting<'_>) {
+    let signer = minting.account.secret.signer.as_ref();
+    let Some(signer) = signer.filter(|_| tracing::enabled!(tracing::Level::INFO)) else { return };
+    let inputs = decide::inputs(minting);
+    let subject = minting.integration.template.subject(&inputs);
+    tracing::info!(
+        integration = minting.requested,
+        account = minting.account.key.as_str(),
+        jti = %minting.moment.jti,
+        key = signer.fingerprint(),
+        sub_hash = subject.ok().map(|subject| signer.hash_subject(&subject)),
+        request_id = minting.request_id,
+        "minted"
+    );
 }
 
 fn log_refusal(visit: &Visit<'_>, refusal: &Refusal) {

@@ -66,9 +66,16 @@ log: {{ access: true, level: trace }}
 /// The fixture's key.
 pub const SECRET: &str = "canary-key-0123456789abcdef0123456789abcdef";
 
+/// The key of a second account.
+pub const OTHER_SECRET: &str = "canary-other-fedcba9876543210fedcba9876543210";
+
 /// Reads a configuration that knows the fixture's key.
 pub fn load(text: &str) -> Result<config::Loaded, config::Invalid> {
-    let env = |name: &str| (name == "FIXTURE_SECRET").then(|| SECRET.to_owned());
+    let env = |name: &str| match name {
+        "FIXTURE_SECRET" => Some(SECRET.to_owned()),
+        "OTHER_SECRET" => Some(OTHER_SECRET.to_owned()),
+        _ => None,
+    };
     config::load_text("test.yaml", text, &config::Options { env: &env, without_secrets: false, listen: None })
 }
 

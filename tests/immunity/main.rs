@@ -13,6 +13,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod accounts;
 mod believed;
 mod confused;
 mod edge;

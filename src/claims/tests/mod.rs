@@ -99,7 +99,7 @@ pub fn session<'a>(values: &[(&str, Value<'a>)]) -> Session<'a> {
 }
 
 pub fn inputs<'a>(session: &'a Session<'a>) -> Inputs<'a> {
-    Inputs { session, integration: "asked-for", account: "acme", request_id: "req-1" }
+    Inputs { session, integration: "asked-for", id: "7", account: "acme", request_id: "req-1" }
 }
 
 /// The members that were written, as text.

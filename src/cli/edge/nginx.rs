@@ -68,6 +68,10 @@ fn overriding(name: &HeaderName, config: &Config) -> Option<(&'static str, Strin
         let example = policy.integrations.all().first().map(|integration| integration.name.to_string());
         return Some(("integration", example.unwrap_or_default()));
     }
+    if policy.overrides.account.as_ref() == name {
+        let example = policy.pandium.accounts.first().map(|account| account.key.to_string());
+        return Some(("account", example.unwrap_or_default()));
+    }
     None
 }
 
