@@ -4,12 +4,16 @@
 //! Nothing here waits, reads a clock or touches a socket, so every case can be played in a test.
 //! The order of the checks is the order of the refusals in DESIGN 5: the first that applies is given.
 
+mod chosen;
+
+pub use chosen::account;
+
 use crate::claims::{Fault, Inputs, Used};
-use crate::config::model::{Account, Address, Choice, From, Integration, Integrations, LoginPart, Policy};
+use crate::config::model::{Account, Address, From, Integration, Integrations, LoginPart, Policy};
 use crate::protected::Breach;
 use crate::query::{self, TOKEN};
 use crate::refusal::{Code, Refusal};
-use crate::route::{self, Asked, Door, Owner, Route};
+use crate::route::{self, Door, Owner};
 use crate::slug::Slug;
 use crate::token::{Around, Moment, Payload, TenantToken};
 use crate::trust::{Peer, TrustedPeer};
@@ -17,7 +21,6 @@ use crate::value::Session;
 use http::header::{HOST, HeaderMap, HeaderName};
 use http::uri::Authority;
 use http::{Method, Uri, Version};
-use std::borrow::Cow;
 
 /// The head of a request, and who sent it.
 #[derive(Clone, Copy)]
@@ -78,8 +81,8 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
                 return Err(untrusted(policy, head.peer));
             }
             trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
-            let account = choose(policy, head.headers, trusted)?;
-            let (requested, integration) = find(policy, route, head, trusted)?;
+            let account = chosen::choose(policy, head.headers, trusted)?;
+            let (requested, integration) = chosen::find(policy, route, head, trusted)?;
             Ok(Screened::Install(Ask { door: route.door, integration, requested, account, trusted }))
         }
     }
@@ -215,86 +218,6 @@ fn check_hygiene(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
         Breach::Doubled(name) => (Code::DuplicateHeader, "sent more than once", name),
     };
     Err(Refusal::new(code, detail).source(format!("header {name}")))
-}
-
-/// The account that the header of `overrides` names, or the file; none where the session does.
-fn choose<'p>(
-    policy: &'p Policy,
-    headers: &HeaderMap,
-    trusted: Option<TrustedPeer>,
-) -> Result<Option<&'p Account>, Refusal> {
-    let pandium = &policy.pandium;
-    if let Some(header) = &policy.overrides.account
-        && let Some(key) = overriding(header, headers, trusted)?
-    {
-        let unlisted = || undeclared(header, "`pandium.accounts` does not list what this header names");
-        return pandium.account(key).map(Some).ok_or_else(unlisted);
-    }
-    match &pandium.choice {
-        Choice::One(index) => Ok(pandium.accounts.get(*index)),
-        Choice::Session(_) => Ok(None),
-        Choice::Header(header) => Err(unsaid(header, "account", trusted)),
-    }
-}
-
-/// The account of an ask: what was chosen, or what the session leads to.
-pub fn account<'p>(
-    policy: &'p Policy,
-    ask: Ask<'p, '_>,
-    session: &Session<'_>,
-) -> Result<&'p Account, Refusal> {
-    if let Some(account) = ask.account {
-        return Ok(account);
-    }
-    let unlisted = || {
-        Refusal::new(Code::InvalidValue, "`pandium.accounts` does not list what `pandium.account` leads to")
-    };
-    let Choice::Session(owner) = &policy.pandium.choice else { return Err(unlisted()) };
-    let key = owner.text(session).map_err(|fault| refuse_claim(policy, &fault))?;
-    policy.pandium.account(&key).ok_or_else(unlisted)
-}
-
-/// The integration that the path names, or where it names none, the header of `overrides`.
-fn find<'p, 'a>(
-    policy: &'p Policy,
-    route: &Route,
-    head: Head<'a>,
-    trusted: Option<TrustedPeer>,
-) -> Result<(&'a str, &'p Integration), Refusal> {
-    let known = |name| Some((name, policy.integrations.get(name)?));
-    let unknown = || Refusal::new(Code::UnknownIntegration, "`integrations` does not have it");
-    match route.asked(head.uri.path()) {
-        Asked::Named(name) => known(name).ok_or_else(unknown),
-        Asked::Nothing => Err(unknown()),
-        Asked::Unnamed => {
-            let header = policy.overrides.integration.as_ref().ok_or_else(unknown)?;
-            let name = overriding(header, head.headers, trusted)?;
-            let name = name.ok_or_else(|| unsaid(header, "integration", trusted))?;
-            known(name)
-                .ok_or_else(|| undeclared(header, "`integrations` does not have what this header names"))
-        }
-    }
-}
-
-/// What a trusted peer says by this header; `-` and nothing at all mean nothing, and so does whatever
-/// anybody else says.
-fn overriding<'a>(
-    header: &HeaderName,
-    headers: &'a HeaderMap,
-    trusted: Option<TrustedPeer>,
-) -> Result<Option<&'a str>, Refusal> {
-    let Some(value) = trusted.and_then(|_| headers.get(header)) else { return Ok(None) };
-    let text = value.to_str().map_err(|_| undeclared(header, "this header holds no name"))?.trim();
-    Ok(Some(text).filter(|text| !matches!(*text, "" | "-")))
-}
-
-fn undeclared(header: &HeaderName, detail: impl Into<Cow<'static, str>>) -> Refusal {
-    Refusal::new(Code::UnknownOverride, detail).source(format!("header {header}"))
-}
-
-fn unsaid(header: &HeaderName, what: &str, trusted: Option<TrustedPeer>) -> Refusal {
-    let whose = if trusted.is_some() { "" } else { " from a trusted peer" };
-    undeclared(header, format!("only this header{whose} names the {what}, and it does not"))
 }
 
 impl Integrations {

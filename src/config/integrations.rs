@@ -167,8 +167,10 @@ fn ids_by_place(reader: &Reader<'_>, pandium: Option<&Pandium>) -> Option<Ids> {
     let ids: Vec<Option<String>> = entries.iter().map(read).collect();
     let ids: Vec<String> = ids.into_iter().collect::<Option<_>>()?;
     let keys: Vec<&str> = entries.iter().map(|(key, _)| *key).collect();
-    let of = |account| id_of(account, &keys, reader).and_then(|at| ids.get(at).cloned());
-    let found: Vec<_> = pandium?.accounts.iter().map(of).collect();
+    let accounts = &pandium?.accounts;
+    let lone = accounts.len() == 1;
+    let of = |account| id_of(account, lone, &keys, reader).and_then(|at| ids.get(at).cloned());
+    let found: Vec<_> = accounts.iter().map(of).collect();
     let found = found.into_iter().collect::<Option<Vec<_>>>()?;
     Some(match found.split_first() {
         Some((first, rest)) if rest.iter().all(|id| id == first) => Ids::Same(first.clone()),
@@ -177,7 +179,7 @@ fn ids_by_place(reader: &Reader<'_>, pandium: Option<&Pandium>) -> Option<Ids> {
 }
 
 /// The position of the id for this account, or for its environment.
-fn id_of(account: &Account, keys: &[&str], reader: &Reader<'_>) -> Option<usize> {
+fn id_of(account: &Account, lone: bool, keys: &[&str], reader: &Reader<'_>) -> Option<usize> {
     let environment = account.environment.as_deref();
     let at = |wanted: &str| keys.iter().position(|key| *key == wanted);
     let (own, place) = (at(account.key.as_str()), environment.and_then(at));
@@ -193,7 +195,13 @@ fn id_of(account: &Account, keys: &[&str], reader: &Reader<'_>) -> Option<usize>
     if found.is_none() {
         let environment =
             environment.map_or("its environment".to_owned(), |name| format!("environment `{name}`"));
-        reader.error(format!("there is no id for the account in `pandium.account`, nor for {environment}"));
+        // A key of `accounts` is the file's own word; a lone account may come from the environment.
+        let whose = if lone {
+            "the account in `pandium.account`".to_owned()
+        } else {
+            format!("account `{}`", account.key)
+        };
+        reader.error(format!("there is no id for {whose}, nor for {environment}"));
     }
     found
 }

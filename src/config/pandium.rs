@@ -122,15 +122,13 @@ fn choice(
     context: &Context<'_>,
 ) -> Option<Choice> {
     let Some(account) = account else {
-        return match context.header? {
-            Some(header) => Some(Choice::Header(header.clone())),
-            None => {
-                let message = "`account` is required here: a key of `accounts`, or a template over the session; or a \
-                    header in `overrides.account`";
-                map.missing(&["account"], message);
-                None
-            }
-        };
+        if let Some(header) = context.header? {
+            return Some(Choice::Header(header.clone()));
+        }
+        let message = "`account` is required here: a key of `accounts`, or a template over the session; or a \
+            header in `overrides.account`";
+        map.missing(&["account"], message);
+        return None;
     };
     let text = account.read(|node| leaf::filled(node).map(str::to_owned))?;
     if text.contains("${") {

@@ -1,0 +1,90 @@
+//! Which account and which integration a request is for.
+
+use super::{Ask, Head, refuse_claim};
+use crate::config::model::{Account, Choice, Integration, Policy};
+use crate::refusal::{Code, Refusal};
+use crate::route::{Asked, Route};
+use crate::trust::TrustedPeer;
+use crate::value::Session;
+use http::header::{HeaderMap, HeaderName};
+use std::borrow::Cow;
+
+/// The account that the header of `overrides` names, or the file; none where the session does.
+pub(super) fn choose<'p>(
+    policy: &'p Policy,
+    headers: &HeaderMap,
+    trusted: Option<TrustedPeer>,
+) -> Result<Option<&'p Account>, Refusal> {
+    let pandium = &policy.pandium;
+    if let Some(header) = &policy.overrides.account
+        && let Some(key) = overriding(header, headers, trusted)?
+    {
+        let unlisted = || undeclared(header, "`pandium.accounts` does not list what this header names");
+        return pandium.account(key).map(Some).ok_or_else(unlisted);
+    }
+    match &pandium.choice {
+        Choice::One(index) => Ok(pandium.accounts.get(*index)),
+        Choice::Session(_) => Ok(None),
+        Choice::Header(header) => Err(unsaid(header, "account", trusted)),
+    }
+}
+
+/// The account of an ask: what was chosen, or what the session leads to.
+pub fn account<'p>(
+    policy: &'p Policy,
+    ask: Ask<'p, '_>,
+    session: &Session<'_>,
+) -> Result<&'p Account, Refusal> {
+    if let Some(account) = ask.account {
+        return Ok(account);
+    }
+    let unlisted = || {
+        Refusal::new(Code::InvalidValue, "`pandium.accounts` does not list what `pandium.account` leads to")
+    };
+    let Choice::Session(owner) = &policy.pandium.choice else { return Err(unlisted()) };
+    let key = owner.text(session).map_err(|fault| refuse_claim(policy, &fault))?;
+    policy.pandium.account(&key).ok_or_else(unlisted)
+}
+
+/// The integration that the path names, or where it names none, the header of `overrides`.
+pub(super) fn find<'p, 'a>(
+    policy: &'p Policy,
+    route: &Route,
+    head: Head<'a>,
+    trusted: Option<TrustedPeer>,
+) -> Result<(&'a str, &'p Integration), Refusal> {
+    let known = |name| Some((name, policy.integrations.get(name)?));
+    let unknown = || Refusal::new(Code::UnknownIntegration, "`integrations` does not have it");
+    match route.asked(head.uri.path()) {
+        Asked::Named(name) => known(name).ok_or_else(unknown),
+        Asked::Nothing => Err(unknown()),
+        Asked::Unnamed => {
+            let header = policy.overrides.integration.as_ref().ok_or_else(unknown)?;
+            let name = overriding(header, head.headers, trusted)?;
+            let name = name.ok_or_else(|| unsaid(header, "integration", trusted))?;
+            known(name)
+                .ok_or_else(|| undeclared(header, "`integrations` does not have what this header names"))
+        }
+    }
+}
+
+/// What a trusted peer says by this header; `-` and nothing at all mean nothing, and so does whatever
+/// anybody else says.
+fn overriding<'a>(
+    header: &HeaderName,
+    headers: &'a HeaderMap,
+    trusted: Option<TrustedPeer>,
+) -> Result<Option<&'a str>, Refusal> {
+    let Some(value) = trusted.and_then(|_| headers.get(header)) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| undeclared(header, "this header holds no name"))?.trim();
+    Ok(Some(text).filter(|text| !matches!(*text, "" | "-")))
+}
+
+fn undeclared(header: &HeaderName, detail: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::new(Code::UnknownOverride, detail).source(format!("header {header}"))
+}
+
+fn unsaid(header: &HeaderName, what: &str, trusted: Option<TrustedPeer>) -> Refusal {
+    let whose = if trusted.is_some() { "" } else { " from a trusted peer" };
+    undeclared(header, format!("only this header{whose} names the {what}, and it does not"))
+}
