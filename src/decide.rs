@@ -9,8 +9,10 @@ mod chosen;
 pub use chosen::account;
 
 use crate::claims::{Fault, Inputs, Used};
-use crate::config::model::{Account, Address, From, Integration, Integrations, LoginPart, Policy};
-use crate::protected::Breach;
+use crate::config::model::{
+    Account, Address, Carrier, From, Integration, Integrations, Jwt, LoginPart, Policy,
+};
+use crate::protected::{Breach, Protected};
 use crate::query::{self, TOKEN};
 use crate::refusal::{Code, Refusal};
 use crate::route::{self, Door, Owner};
@@ -81,6 +83,9 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
                 return Err(untrusted(policy, head.peer));
             }
             trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
+            if let From::Jwt(Jwt { carrier: Carrier::Header { protected, .. }, .. }) = &policy.from {
+                refuse_breach(protected, head.headers)?;
+            }
             let account = chosen::choose(policy, head.headers, trusted)?;
             let (requested, integration) = chosen::find(policy, route, head, trusted)?;
             Ok(Screened::Install(Ask { door: route.door, integration, requested, account, trusted }))
@@ -211,7 +216,11 @@ pub fn untrusted(policy: &Policy, peer: Peer) -> Refusal {
 
 /// A trusted peer's request may carry each identity header once, under its own name.
 fn check_hygiene(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(breach) = policy.protected.breach(headers) else { return Ok(()) };
+    refuse_breach(&policy.protected, headers)
+}
+
+fn refuse_breach(protected: &Protected, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(breach) = protected.breach(headers) else { return Ok(()) };
     let (code, detail, name) = match breach {
         Breach::Nominated(name) => (Code::NominatedHeader, "named in Connection", name),
         Breach::Aliased(name) => (Code::AliasHeader, "sent in another spelling too", name),

@@ -20,6 +20,8 @@ pub enum Source {
     Cookie(String),
     /// A value in the JSON that the app answered with, by its pointer (RFC 6901).
     Json(String),
+    /// A claim of the token on the request, by its pointer.
+    Claim(String),
 }
 
 impl Source {
@@ -27,7 +29,7 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::Header { name, .. } => name.as_str(),
-            Self::Cookie(name) | Self::Json(name) => name,
+            Self::Cookie(name) | Self::Json(name) | Self::Claim(name) => name,
         }
     }
 }
@@ -38,6 +40,7 @@ impl fmt::Display for Source {
             Self::Header { name, .. } => write!(f, "header {name}"),
             Self::Cookie(name) => write!(f, "cookie {name}"),
             Self::Json(pointer) => write!(f, "json {pointer}"),
+            Self::Claim(pointer) => write!(f, "claim {pointer}"),
         }
     }
 }

@@ -160,6 +160,7 @@ fn every_key_stands_in_the_manual() {
         inside("  account:", &format!("  {STRANGER}\n  account:")),
         inside("{ file:", &format!("{{ {STRANGER}, file:")),
         inside("  from:", &format!("  {STRANGER}\n  from:")),
+        inside("from: headers", &format!("from: jwt\n  jwt: {{ {STRANGER} }}")),
         inside("{ header: X-Account-Id", &format!("{{ header: X-Account-Id, {STRANGER}")),
         inside("{ id: 1121", &format!("{{ id: 1121, {STRANGER}")),
     ];

@@ -5,8 +5,9 @@ use super::load::{Wanted, load};
 use super::out::{complain, say};
 use super::{ConfigArg, INVALID};
 use crate::config::Config;
-use crate::config::model::{Account, Address, Choice, From, Integration, Key, Policy, Probe};
+use crate::config::model::{Account, Address, Choice, From, Integration, Jwt, Key, Policy, Probe};
 use crate::fields::{Field, Presence, Source};
+use crate::token::verify::Keys;
 use crate::trust::{PeerRule, Trust};
 use clap::Args;
 use std::fmt::Write as _;
@@ -102,8 +103,27 @@ fn believed(policy: &Policy) -> String {
         From::Probe(probe) => {
             format!("{peers}; who a visitor is says the app at {}, when it is asked", probe.path)
         }
+        From::Jwt(jwt) => format!("{peers}; who a visitor is says a token, {}", token(jwt)),
         From::Handoff => format!("{peers}; who a visitor is says the app's answer to the request itself"),
     }
+}
+
+/// What a token has to be, in one line.
+fn token(jwt: &Jwt) -> String {
+    let Jwt { carrier, verifier, url } = jwt;
+    let algorithms = listed(verifier.algorithms.iter().map(|algorithm| format!("{algorithm:?}")));
+    let keys = match (&verifier.keys, url) {
+        (_, Some(url)) => format!("the keys at http://{}{}", url.host, url.path),
+        (Keys::Secret(_), None) => "a secret".to_owned(),
+        (Keys::Public(_), None) => format!("{} keys of a file", verifier.count_keys()),
+        (Keys::LeftAlone, None) => "keys that were not read".to_owned(),
+    };
+    let named = |name: &str, values: &[String]| match values {
+        [] => format!("any {name}"),
+        values => format!("{name} {}", values.join(" or ")),
+    };
+    let (issuer, audience) = (named("iss", &verifier.issuers), named("aud", &verifier.audiences));
+    format!("{carrier}, checked by {algorithms} with {keys}, {issuer}, {audience}")
 }
 
 /// All that has to hold of whoever sends a request.
@@ -133,6 +153,7 @@ fn described(field: &Field) -> String {
         Source::Header { written, .. } => written.clone(),
         Source::Cookie(name) => format!("cookie {name}"),
         Source::Json(pointer) => format!("json {pointer}"),
+        Source::Claim(pointer) => format!("claim {pointer}"),
     };
     format!("{source} → session.{}, {}, {need}", field.name, field.kind.word())
 }

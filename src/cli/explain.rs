@@ -107,6 +107,7 @@ fn field_row(field: &Field, headers: &HeaderMap) -> [String; 3] {
         },
         Source::Cookie(_) => "a cookie".to_owned(),
         Source::Json(_) => "of the answer's body".to_owned(),
+        Source::Claim(_) => "of the token".to_owned(),
     };
     [format!("session.{}", field.name), state, field.source.to_string()]
 }

@@ -9,7 +9,9 @@ use crate::decide::{self, Head, Minting, Screened};
 use crate::refusal::{Code, Refusal};
 use crate::session;
 use crate::session::answer::Answer;
+use crate::session::jwt::{Claims, NoClaims};
 use crate::token::Moment;
+use crate::token::verify::Keys;
 use crate::trust::{Peer, TrustedPeer};
 use crate::value::Session;
 use clap::{Args, ValueEnum};
@@ -27,8 +29,8 @@ pub(super) struct MintArgs {
     integration: String,
     #[command(flatten)]
     config: ConfigArg,
-    /// A header that the session is read from: the request's, or with `probe` and `handoff` the app's
-    /// answer's; may be given several times
+    /// A header that the session is read from: the request's (with `jwt` the one with the token), or
+    /// with `probe` and `handoff` the app's answer's; may be given several times
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     headers: Vec<OsString>,
     /// The JSON body of the app's answer, with `from: probe`
@@ -76,7 +78,11 @@ pub(super) fn run(args: &MintArgs) -> Result<(), u8> {
     };
     let headers = headers(args).map_err(misused)?;
     let body = args.body.as_deref().map(json).transpose().map_err(misused)?;
-    let loaded = load(&args.config.config, args.format.wanted(), None)?;
+    let mut loaded = load(&args.config.config, args.format.wanted(), None)?;
+    // A token is checked whatever is printed: what it is checked with is wanted after all.
+    if matches!(&loaded.config.policy.from, From::Jwt(jwt) if matches!(jwt.verifier.keys, Keys::LeftAlone)) {
+        loaded = load(&args.config.config, Wanted::Everything, None)?;
+    }
     for warning in &loaded.warnings {
         complain(&format!("{}\n", warning.headline(loaded.source.name())));
     }
@@ -121,10 +127,10 @@ struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// With `from: headers` the request has the session's headers, and else the answer.
+    /// With `probe` and `handoff` the answer has the session's headers, and else the request.
     fn new(policy: &Policy, headers: HeaderMap, json: Option<serde_json::Value>) -> Self {
         let mut request = headers.clone();
-        if policy.from != From::Headers {
+        if matches!(policy.from, From::Probe(_) | From::Handoff) {
             request = HeaderMap::new();
             let overrides = [&policy.overrides.account, &policy.overrides.integration];
             for name in [HOST, COOKIE].into_iter().chain(overrides.into_iter().flatten().cloned()) {
@@ -134,12 +140,23 @@ impl Rehearsal {
         Self { request, answer: Answer { headers, json } }
     }
 
+    /// What the token of the request says, with `from: jwt`.
+    fn claims(&self, policy: &Policy, now: u64) -> Result<Option<Claims>, Refusal> {
+        let From::Jwt(jwt) = &policy.from else { return Ok(None) };
+        session::jwt::acquire(jwt, &self.request, now).map(Some).map_err(NoClaims::refusal)
+    }
+
     fn session<'a>(
         &'a self,
         policy: &'a Policy,
         trusted: Option<TrustedPeer>,
+        claims: Option<&'a Claims>,
     ) -> Result<Session<'a>, Refusal> {
         match (&policy.from, trusted) {
+            (From::Jwt(_), _) => match claims {
+                Some(claims) => claims.session(policy, &self.request),
+                None => Err(Refusal::new(Code::SignedOut, "there is no token")),
+            },
             (From::Headers, Some(trusted)) => session::headers::acquire(policy, &self.request, trusted),
             (From::Headers, None) => Err(Refusal::new(Code::UntrustedPeer, "nobody is trusted")),
             (From::Probe(_) | From::Handoff, _) => self.answer.session(policy, &self.request),
@@ -165,14 +182,16 @@ fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &
             return Err(Refusal::new(Code::UnknownIntegration, "this is no integration's name"));
         }
     };
-    let session = match rehearsal.session(policy, ask.trusted) {
+    let fresh = Moment::fresh();
+    let moment = Moment { now: args.now.unwrap_or(fresh.now), jti: args.jti.unwrap_or(fresh.jti) };
+    let claims = rehearsal.claims(policy, moment.now)?;
+    let session = match rehearsal.session(policy, ask.trusted, claims.as_ref()) {
         Err(refusal) if args.format == Format::Explain => {
             say(&explain::fields(policy, &rehearsal.answer.headers));
             return Err(refusal);
         }
         session => session?,
     };
-    let fresh = Moment::fresh();
     let minting = Minting {
         integration: ask.integration,
         requested: ask.requested,
@@ -180,7 +199,7 @@ fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &
         session: &session,
         query: None,
         request_id: "rehearsal",
-        moment: Moment { now: args.now.unwrap_or(fresh.now), jti: args.jti.unwrap_or(fresh.jti) },
+        moment,
     };
     match args.format {
         Format::Url => say(&format!("{}\n", decide::mint(policy, minting)?.expose_address())),

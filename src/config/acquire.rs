@@ -1,10 +1,14 @@
 //! `session.from` and what belongs to it: whom we ask, and what is done about nobody.
 
-use super::leaf::{self, Wrong};
+use super::jwt;
+use super::leaf::{self, WrittenHeader, Wrong};
 use super::model::{Endpoint, From, LoginPart, Probe, SignedIn, SignedOut};
-use super::net::{self, PlainHttp};
+use super::net::{self, BaseUrl, PlainHttp};
 use super::reader::{MapReader, Reader};
+use super::root::Surroundings;
 use super::tree::{Kind, Node, Style};
+use crate::fields::{Field, Source};
+use crate::protected::fold_name;
 use http::uri::PathAndQuery;
 use std::time::Duration;
 
@@ -14,30 +18,114 @@ pub(super) enum Word {
     Headers,
     Probe,
     Handoff,
+    Jwt,
 }
 
-const WORDS: [(&str, Word); 3] =
-    [("headers", Word::Headers), ("probe", Word::Probe), ("handoff", Word::Handoff)];
+const WORDS: [(&str, Word); 4] =
+    [("headers", Word::Headers), ("probe", Word::Probe), ("handoff", Word::Handoff), ("jwt", Word::Jwt)];
 
-/// `session.from`, with `session.probe`.
-pub(super) fn from(map: &MapReader<'_>) -> Option<From> {
+/// Our own headers: nobody else may set them on a request.
+pub(super) const OWN: [&str; 2] = ["x-pandium-token", "x-pandium-url"];
+
+/// `session.from`, with `session.probe` and `session.jwt`.
+pub(super) fn from(map: &MapReader<'_>, around: &Surroundings<'_>) -> Option<From> {
     let word = map.required("from").and_then(|from| from.read(|node| leaf::word(node, &WORDS)));
-    let asked = map.get("probe");
-    match (word?, asked) {
-        (Word::Headers, None) => Some(From::Headers),
-        (Word::Handoff, None) => Some(From::Handoff),
-        (Word::Probe, Some(asked)) => probe(&asked).map(From::Probe),
-        (Word::Probe, None) => {
-            let at = map.at();
-            let message = "`from: probe` needs `probe: { path: /who-am-i }`: whom to ask";
-            at.error_at(at.key_place(), at.path(), message);
-            None
-        }
-        (Word::Headers | Word::Handoff, Some(asked)) => {
+    let (asked, token) = (map.get("probe"), map.get("jwt"));
+    let word = word?;
+    let stray = match (&asked, &token) {
+        (Some(asked), _) if word != Word::Probe => {
             asked.error("nobody is asked with this `from`; write `from: probe`, or drop the key");
-            None
+            true
         }
+        (_, Some(token)) if word != Word::Jwt => {
+            token.error("no token is read with this `from`; write `from: jwt`, or drop the key");
+            true
+        }
+        _ => false,
+    };
+    let lacks = |message: &str| {
+        let at = map.at();
+        at.error_at(at.key_place(), at.path(), message);
+        None
+    };
+    let from = match word {
+        Word::Headers => Some(From::Headers),
+        Word::Handoff => Some(From::Handoff),
+        Word::Probe => match asked {
+            Some(asked) => probe(&asked).map(From::Probe),
+            None => lacks("`from: probe` needs `probe: { path: /who-am-i }`: whom to ask"),
+        },
+        Word::Jwt => match token {
+            Some(token) => jwt::read(&token, around).map(From::Jwt),
+            None => {
+                lacks("`from: jwt` needs `jwt: { header: …, jwks: …, algorithms: … }`: what token, and whose")
+            }
+        },
+    };
+    from.filter(|_| !stray)
+}
+
+/// Only a probe's answer has a body that is read, and only a token on the request has claims.
+pub(super) fn check_source(field: &Field, from: Option<&From>, reader: &Reader<'_>) {
+    let Some(from) = from else { return };
+    let message = match (&field.source, from) {
+        (Source::Json(_), from) if !matches!(from, From::Probe(_)) => {
+            "`json` reads the answer to a probe: it needs `from: probe`"
+        }
+        (Source::Claim(_), from) if !matches!(from, From::Jwt(_)) => {
+            "`claim` reads a token on the request: it needs `from: jwt`"
+        }
+        (Source::Header { .. }, From::Jwt(_)) => {
+            "with `from: jwt` a field is a `claim` or a `cookie`: nobody vouches for a header"
+        }
+        _ => return,
+    };
+    reader.error_at(field.place, &format!("session.fields.{}", field.name), message);
+}
+
+/// Headers that every request has a use for, or that frame it: not an identity.
+const NOT_AN_IDENTITY: [&str; 18] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "x-request-id",
+];
+
+/// Whether a header can carry identity. Compared as apps fold names: `User_Agent` as a field would
+/// make every browser's `User-Agent` its alias.
+pub(super) fn may_identify(node: &Node, header: &WrittenHeader, meant: &str) -> Result<(), Wrong> {
+    let (folded, shown) = (fold_name(header.name.as_str()), leaf::shown(node));
+    if NOT_AN_IDENTITY.contains(&folded.as_str()) || folded.starts_with("accept") {
+        return Err(format!("{shown} has another use on every request, and cannot {meant}").into());
     }
+    if OWN.contains(&folded.as_str()) {
+        return Err(format!("{shown} is a header of ours, and cannot {meant}").into());
+    }
+    Ok(())
+}
+
+/// RFC 6265 §4.1.1: a cookie's name is a token, as a header's is.
+pub(super) fn cookie_name(node: &Node) -> Result<String, Wrong> {
+    let name = leaf::filled(node)?;
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.bytes().all(token) {
+        return Ok(name.to_owned());
+    }
+    Err("a cookie's name has no spaces, quotes, commas, semicolons or equals signs".into())
 }
 
 fn probe(reader: &Reader<'_>) -> Option<Probe> {
@@ -82,6 +170,15 @@ fn target(node: &Node) -> Result<String, Wrong> {
 
 /// `http://host:port/path`
 fn elsewhere(node: &Node) -> Result<(Endpoint, String, String), Wrong> {
+    let (url, host, path) = split_url(node, PlainHttp::Anywhere)?;
+    if url.tls {
+        return Err("https:// is not built yet for a probe; write http://host:port/path".into());
+    }
+    Ok((Endpoint::Tcp { host: url.host, port: url.port.unwrap_or(80) }, host, path))
+}
+
+/// An address as its base, the `Host` that it expects, and its path.
+pub(super) fn split_url(node: &Node, plain: PlainHttp) -> Result<(BaseUrl, String, String), Wrong> {
     let text = leaf::filled(node)?;
     let behind = text.find("://").map_or(text.len(), |at| at + 3);
     let slash = text.get(behind..).and_then(|rest| rest.find('/')).map_or(text.len(), |at| behind + at);
@@ -92,13 +189,10 @@ fn elsewhere(node: &Node) -> Result<(Endpoint, String, String), Wrong> {
         _ => Style::Quoted,
     };
     let part = |text: &str| Node { place: node.place, kind: Kind::Text { text: text.to_owned(), style } };
-    let url = net::base_url(&part(base), PlainHttp::Anywhere)?;
-    if url.tls {
-        return Err("https:// is not built yet for a probe; write http://host:port/path".into());
-    }
+    let url = net::base_url(&part(base), plain)?;
     let path = if path.is_empty() { "/".to_owned() } else { target(&part(path))? };
-    let host = base.trim_start_matches("http://").to_owned();
-    Ok((Endpoint::Tcp { host: url.host, port: url.port.unwrap_or(80) }, host, path))
+    let host = base.split_once("://").map_or(base, |(_, host)| host).to_owned();
+    Ok((url, host, path))
 }
 
 /// `session.signed_in`: `{field: NAME, not: [values]}`.

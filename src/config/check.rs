@@ -15,6 +15,7 @@ pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     ask_somebody(config, root);
     hand_off_installs_alone(config, root);
     admin(config, root);
+    one_secret_each(&config.policy, root);
     mesh(config, root);
     carriers(config, root);
     complete(config, root);
@@ -52,7 +53,7 @@ fn admin(config: &Config, root: &Reader<'_>) {
 /// Without an app there is nobody to say who a visitor is.
 fn ask_somebody(config: &Config, root: &Reader<'_>) {
     let of_app = match &config.policy.from {
-        From::Headers => false,
+        From::Headers | From::Jwt(_) => false,
         From::Probe(probe) => probe.elsewhere.is_none(),
         From::Handoff => true,
     };
@@ -102,6 +103,16 @@ fn covers(own: IpAddr, other: IpAddr) -> bool {
 fn reaches(own: IpAddr, to: IpAddr) -> bool {
     covers(own, to) && (own == to || to.is_loopback() || to.is_unspecified())
         || to.is_unspecified() && own.is_loopback() && own.is_ipv4() == to.is_ipv4()
+}
+
+/// Whoever signs session tokens could sign tenant tokens too, and a tenant token would be a session.
+fn one_secret_each(policy: &Policy, root: &Reader<'_>) {
+    let From::Jwt(jwt) = &policy.from else { return };
+    let mut signers = policy.pandium.accounts.iter().filter_map(|account| account.secret.signer.as_ref());
+    if signers.any(|signer| jwt.verifier.shares_secret_with(signer)) {
+        let message = "this is Pandium's secret: the issuer of the tokens needs one of its own";
+        root.error_at(root.child_place("session"), "session.jwt.secret", message);
+    }
 }
 
 /// Behind a mesh's proxy every peer is 127.0.0.1, whoever it was.

@@ -6,6 +6,7 @@ use crate::place::Place;
 use crate::protected::Protected;
 use crate::route::{Pattern, Route};
 use crate::slug::Slug;
+use crate::token::verify::Verifier;
 use crate::token::{Life, Signer};
 use crate::trust::Trust;
 use http::HeaderName;
@@ -134,6 +135,62 @@ pub enum From {
     Probe(Probe),
     /// The app, by its answer to the visitor's own request.
     Handoff,
+    /// Whoever signed the token on the request.
+    Jwt(Jwt),
+}
+
+/// `session.jwt`
+#[derive(Clone, Debug)]
+pub struct Jwt {
+    /// Where the token stands.
+    pub carrier: Carrier,
+    /// What it has to be.
+    pub verifier: Arc<Verifier>,
+    /// Where its issuer's keys are fetched, unless they are in a file.
+    pub url: Option<JwksUrl>,
+}
+
+/// Verifiers hold keys, and are compared by identity alone.
+impl PartialEq for Jwt {
+    fn eq(&self, other: &Self) -> bool {
+        self.carrier == other.carrier && self.url == other.url && Arc::ptr_eq(&self.verifier, &other.verifier)
+    }
+}
+
+impl Eq for Jwt {}
+
+/// Where on a request a token stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Carrier {
+    /// In a header; it is protected on our routes alone.
+    Header {
+        /// Its name.
+        name: HeaderName,
+        /// The same, to find its aliases by.
+        protected: Protected,
+    },
+    /// In a cookie.
+    Cookie(String),
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header { name, .. } => write!(f, "header {name}"),
+            Self::Cookie(name) => write!(f, "cookie {name}"),
+        }
+    }
+}
+
+/// `session.jwt.jwks.url`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JwksUrl {
+    /// Where it leads.
+    pub at: Endpoint,
+    /// The `Host` that is expected there.
+    pub host: String,
+    /// The path, and the query where there is one.
+    pub path: String,
 }
 
 /// `session.probe`

@@ -62,7 +62,7 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     let mut guarded = Vec::new();
     let trust = trust::read(map.get("trust"), around, &mut guarded);
     let overrides = overrides::read(map.get("overrides"), trust.as_ref(), &mut guarded);
-    let session = map.required("session").and_then(|session| session::read(&session, &guarded));
+    let session = map.required("session").and_then(|session| session::read(&session, &guarded, around));
     let known = session.as_ref().map(session::Read::known);
     let header = overrides.as_ref().map(|overrides| overrides.account.as_ref());
     let named = guarded.iter().find(|guarded| guarded.path == "overrides.account");

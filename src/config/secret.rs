@@ -243,7 +243,7 @@ fn fetch_file(path: &Path, shown: &str) -> Result<Zeroizing<Vec<u8>>, String> {
 }
 
 /// Whose the file is, and who we are: what somebody needs to mend it.
-fn permissions(path: &Path) -> String {
+pub(super) fn permissions(path: &Path) -> String {
     let we = fs::metadata("/proc/self")
         .map_or_else(|_| "this user".to_owned(), |own| format!("uid {}", own.uid()));
     match fs::metadata(path) {
@@ -257,12 +257,12 @@ fn permissions(path: &Path) -> String {
 /// The key in the raw text. Nothing of the text is repeated in an error.
 fn key(raw: &[u8], encoding: Encoding, at: &Reader<'_>) -> Option<Secret> {
     if is_placeholder(raw) {
-        let whose = if at.path().starts_with("pandium") {
-            "the one that Pandium's support gave you"
-        } else {
-            "a real one"
+        let giver = match at.path().split('.').next() {
+            Some("pandium") => "the one that Pandium's support gave you",
+            Some("session") => "the one that the issuer of the tokens gave you",
+            _ => "a real one",
         };
-        at.error(format!("the secret is a placeholder; put {whose} in its place"));
+        at.error(format!("the secret is a placeholder; put {giver} in its place"));
         return None;
     }
     let digits = raw.trim_ascii();
@@ -280,12 +280,20 @@ fn key(raw: &[u8], encoding: Encoding, at: &Reader<'_>) -> Option<Secret> {
         at.warn(format!("the secret has {} bytes; 32 or more are advised (RFC 7518 §3.2)", bytes.len()));
     }
     if encoding == Encoding::Utf8 && looks_encoded(raw) {
-        at.warn("the secret looks like base64; if Pandium means the bytes behind it, set `encoding: base64`");
+        let giver = if is_pandiums(at) { "Pandium" } else { "the issuer" };
+        at.warn(format!(
+            "the secret looks like base64; if {giver} means the bytes behind it, set `encoding: base64`"
+        ));
     }
     if encoding == Encoding::Utf8 && raw.ends_with(b" ") {
         at.warn("the secret ends in a space, which counts");
     }
     Some(Secret::new(bytes))
+}
+
+/// Other secrets than Pandium's are shared with somebody else.
+fn is_pandiums(at: &Reader<'_>) -> bool {
+    !at.path().starts_with("session")
 }
 
 fn is_placeholder(raw: &[u8]) -> bool {

@@ -5,42 +5,18 @@ use super::leaf::{self, WrittenHeader, Wrong};
 use super::model::{From, SignedIn, SignedOut};
 use super::presence::presence;
 use super::reader::{MapReader, Reader};
+use super::root::Surroundings;
 use super::tree::Node;
 use crate::claims::KnownField;
 use crate::fields::{Decode, Field, Presence, Source};
 use crate::place::Place;
-use crate::protected::{Protected, fold_name};
+use crate::protected::Protected;
 use crate::trust::Trust;
 use crate::value::Kind;
 use http::HeaderName;
 
-/// Our own headers: nobody else may set them on a request.
-const OWN: [&str; 2] = ["x-pandium-token", "x-pandium-url"];
-
 /// Values that mean "none", unless the file says otherwise.
 const ABSENT: [&str; 5] = ["", "-", "null", "(null)", "undefined"];
-
-/// Headers that every request has a use for, or that frame it: not an identity.
-const NOT_AN_IDENTITY: [&str; 18] = [
-    "authorization",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "x-request-id",
-];
 
 /// A header that is protected, though no field: who said so.
 pub(super) struct Guarded {
@@ -81,9 +57,9 @@ struct Declared {
 }
 
 /// `session`
-pub(super) fn read(reader: &Reader<'_>, guarded: &[Guarded]) -> Option<Read> {
+pub(super) fn read(reader: &Reader<'_>, guarded: &[Guarded], around: &Surroundings<'_>) -> Option<Read> {
     let map = reader.map()?;
-    let from = acquire::from(&map);
+    let from = acquire::from(&map, around);
     let signed_out = acquire::signed_out(&map);
     let fields = map.required("fields")?;
     let entries: Vec<_> = fields.map()?.entries().collect();
@@ -102,7 +78,7 @@ pub(super) fn read(reader: &Reader<'_>, guarded: &[Guarded]) -> Option<Read> {
     let signed_in = acquire::signed_in(&map, &names);
     let good: Vec<&Field> = declared.iter().filter_map(|it| it.field.as_ref()).collect();
     for field in &good {
-        check_source(field, from.as_ref(), reader);
+        acquire::check_source(field, from.as_ref(), reader);
     }
     // An answer of the app's is nobody else's word: what a visitor sends under these names is not read.
     let protecting = if matches!(from, Some(From::Probe(_) | From::Handoff)) { &[] } else { good.as_slice() };
@@ -149,23 +125,14 @@ impl Read {
     }
 }
 
-/// Only a probe's answer has a body that is read.
-fn check_source(field: &Field, from: Option<&From>, reader: &Reader<'_>) {
-    let asked = matches!(from, None | Some(From::Probe(_)));
-    if matches!(field.source, Source::Json(_)) && !asked {
-        let path = format!("session.fields.{}", field.name);
-        reader.error_at(field.place, &path, "`json` reads the answer to a probe: it needs `from: probe`");
-    }
-}
-
 fn protect(fields: &[&Field], guarded: &[Guarded], reader: &Reader<'_>) -> Option<Protected> {
-    let own = OWN.into_iter().map(HeaderName::from_static);
+    let own = acquire::OWN.into_iter().map(HeaderName::from_static);
     let named = || {
         fields.iter().filter_map(|field| match &field.source {
             Source::Header { name, .. } => {
                 Some((name, format!("session.fields.{}", field.name), field.place))
             }
-            Source::Cookie(_) | Source::Json(_) => None,
+            Source::Cookie(_) | Source::Json(_) | Source::Claim(_) => None,
         })
     };
     let others = || guarded.iter().map(|other| (&other.name, other.path.to_owned(), other.place));
@@ -274,16 +241,20 @@ fn read_or<T>(
 }
 
 fn source(map: &MapReader<'_>) -> Option<Source> {
-    match (map.get("header"), map.get("cookie"), map.get("json")) {
-        (Some(header_name), None, None) => header_name.read(header),
-        (None, Some(cookie_name), None) => cookie_name.read(cookie),
-        (None, None, Some(pointer)) => pointer.read(json_pointer),
-        (_, Some(another), _) | (_, _, Some(another)) => {
-            another.error("a field has one source: `header`, `cookie` or `json`");
+    let sources = ["header", "cookie", "json", "claim"];
+    let mut given = sources.into_iter().filter_map(|key| map.get(key).map(|reader| (key, reader)));
+    let (first, another) = (given.next(), given.last());
+    match (first, another) {
+        (Some(_), Some((_, another))) => {
+            another.error("a field has one source: `header`, `cookie`, `json` or `claim`");
             None
         }
-        (None, None, None) => {
-            map.missing(&["header", "cookie"], "`header`, `cookie` or `json` is required here");
+        (Some(("header", name)), None) => name.read(header),
+        (Some(("cookie", name)), None) => name.read(|node| acquire::cookie_name(node).map(Source::Cookie)),
+        (Some(("json", at)), None) => at.read(|node| pointer(node).map(Source::Json)),
+        (Some((_, at)), None) => at.read(|node| pointer(node).map(Source::Claim)),
+        (None, _) => {
+            map.missing(&sources, "`header`, `cookie`, `json` or `claim` is required here");
             None
         }
     }
@@ -293,39 +264,22 @@ fn header(node: &Node) -> Result<Source, Wrong> {
     identity(node).map(|header| Source::Header { name: header.name, written: header.written })
 }
 
-/// A header that may carry identity. Compared as apps fold names: `User_Agent` as a field would make
-/// every browser's `User-Agent` its alias.
+/// A header that may carry identity, or trust.
 pub(super) fn identity(node: &Node) -> Result<WrittenHeader, Wrong> {
     let header = leaf::header(node)?;
-    let folded = fold_name(header.name.as_str());
-    if NOT_AN_IDENTITY.contains(&folded.as_str()) || folded.starts_with("accept") {
-        let shown = leaf::shown(node);
-        return Err(format!("{shown} has another use on every request, and cannot stand here").into());
-    }
-    if OWN.contains(&folded.as_str()) {
-        return Err(format!("{} is a header of ours, and cannot stand here", leaf::shown(node)).into());
-    }
+    acquire::may_identify(node, &header, "stand here")?;
     Ok(header)
 }
 
 /// RFC 6901: empty for the whole, or segments behind slashes.
-fn json_pointer(node: &Node) -> Result<Source, Wrong> {
+fn pointer(node: &Node) -> Result<String, Wrong> {
     let pointer = leaf::text(node)?;
     let escapes = pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
     if pointer.starts_with('/') && escapes {
-        return Ok(Source::Json(pointer.to_owned()));
+        return Ok(pointer.to_owned());
     }
-    Err("a JSON pointer is wanted here, such as /user/id".into())
-}
-
-/// RFC 6265 §4.1.1: a cookie's name is a token, as a header's is.
-fn cookie(node: &Node) -> Result<Source, Wrong> {
-    let name = leaf::filled(node)?;
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.bytes().all(token) {
-        return Ok(Source::Cookie(name.to_owned()));
-    }
-    Err("a cookie's name has no spaces, quotes, commas, semicolons or equals signs".into())
+    let suggestion = (!pointer.is_empty() && !pointer.contains(['/', '~'])).then(|| format!("/{pointer}"));
+    Err(Wrong { message: "a JSON pointer is wanted here, such as /user/id".to_owned(), suggestion })
 }
 
 fn separator(node: &Node) -> Result<&str, Wrong> {

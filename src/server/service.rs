@@ -2,7 +2,7 @@
 
 use super::reply::{self, Failure};
 use crate::config::Config;
-use crate::config::model::{From, Integration, Policy, Probe, SignedOut};
+use crate::config::model::{From, Integration, Jwt, Policy, Probe, SignedOut};
 use crate::decide::{self, Ask, Head, Minting, Screened};
 use crate::fields::Source;
 use crate::protected::Protected;
@@ -14,6 +14,7 @@ use crate::refusal::{Code, Refusal};
 use crate::route::{Door, Route};
 use crate::session;
 use crate::session::answer::Answer;
+use crate::session::jwt::NoClaims;
 use crate::session::probe::{self, Told};
 use crate::telemetry::RequestId;
 use crate::token::Moment;
@@ -148,7 +149,20 @@ impl Service {
             }
             From::Probe(probe) => self.probe(probe, ask, visit).await,
             From::Handoff => self.handoff(ask, visit, body).await,
+            From::Jwt(jwt) => self.jwt(jwt, ask, visit).await,
         }
+    }
+
+    /// Goes by the token on the request.
+    async fn jwt(&self, jwt: &Jwt, ask: Ask<'_, '_>, visit: &Visit<'_>) -> Answered {
+        let policy = &self.config.policy;
+        let headers = &visit.parts.headers;
+        let claims = session::jwt::acquire(jwt, headers, Moment::fresh().now);
+        let minted = claims.map_err(NoClaims::refusal).and_then(|claims| {
+            let session = claims.session(policy, headers)?;
+            self.mint(ask, visit, &session)
+        });
+        self.conclude(visit, ask, minted)
     }
 
     /// Asks the app, and goes by its answer.
@@ -306,7 +320,7 @@ fn hidden(policy: &Policy) -> Protected {
     }
     let header = |source: &Source| match source {
         Source::Header { name, .. } => Some(name.clone()),
-        Source::Cookie(_) | Source::Json(_) => None,
+        Source::Cookie(_) | Source::Json(_) | Source::Claim(_) => None,
     };
     Protected::of_each(policy.fields.iter().filter_map(|field| header(&field.source)))
 }

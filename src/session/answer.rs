@@ -29,7 +29,7 @@ impl Answer {
                 self.headers.get_all(name).iter().any(says)
             }
             Source::Json(pointer) => self.json.as_ref().and_then(|json| json.pointer(pointer)).is_some(),
-            Source::Cookie(_) => false,
+            Source::Cookie(_) | Source::Claim(_) => false,
         })
     }
 
@@ -49,6 +49,8 @@ impl Answer {
                 }
                 first.map(|value| field.read(value.as_bytes()))
             }
+            // The file cannot ask for it: an answer is no token.
+            Source::Claim(_) => None,
             Source::Json(pointer) => {
                 self.json.as_ref().and_then(|json| json.pointer(pointer)).map(|json| field.read_json(json))
             }

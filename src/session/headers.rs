@@ -48,7 +48,7 @@ fn read<'a>(field: &'a Field, headers: &'a HeaderMap) -> Result<Option<Value<'a>
             read.map(Option::flatten).map_err(|flaw| flawed(field, &flaw))
         }
         Source::Cookie(name) => cookie(field, name, headers),
-        // The file cannot ask for it: a request has no JSON that anybody vouches for.
-        Source::Json(_) => Ok(None),
+        // The file cannot ask for them: a request has no JSON that anybody vouches for.
+        Source::Json(_) | Source::Claim(_) => Ok(None),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod headers;
+pub mod jwt;
 pub mod probe;
 
 use crate::config::model::{Policy, SignedIn};
@@ -78,21 +79,25 @@ fn flawed(field: &Field, flaw: &Flaw) -> Refusal {
     )
 }
 
-/// The value of one cookie. Two of a name are refused: which one counts differs from app to app.
+/// The value of one cookie as a field's.
 fn cookie(field: &Field, name: &str, headers: &HeaderMap) -> Result<Option<Value<'static>>, Refusal> {
+    let found = find_cookie(name, headers).map_err(|(code, detail)| about(field, code, detail))?;
+    let read = found.map(|value| field.read(value.as_bytes())).transpose();
+    read.map(|value| value.flatten().map(Value::into_owned)).map_err(|flaw| flawed(field, &flaw))
+}
+
+/// The raw value of one cookie. Two of a name are refused: which one counts differs from app to app.
+fn find_cookie<'h>(name: &str, headers: &'h HeaderMap) -> Result<Option<&'h str>, (Code, &'static str)> {
     let mut found = None;
     for header in headers.get_all(COOKIE) {
-        let unreadable = |_| {
-            about(field, Code::InvalidValue, "the Cookie header is not UTF-8: nobody can say what is in it")
-        };
+        let unreadable =
+            |_| (Code::InvalidValue, "the Cookie header is not UTF-8: nobody can say what is in it");
         let text = std::str::from_utf8(header.as_bytes()).map_err(unreadable)?;
         for cookie in Cookie::split_parse(text).flatten().filter(|cookie| cookie.name() == name) {
-            let value = cookie.value_raw().unwrap_or_default();
-            if found.replace(value).is_some() {
-                return Err(about(field, Code::DuplicateHeader, "the cookie is sent more than once"));
+            if found.replace(cookie.value_raw().unwrap_or_default()).is_some() {
+                return Err((Code::DuplicateHeader, "the cookie is sent more than once"));
             }
         }
     }
-    let read = found.map(|value| field.read(value.as_bytes())).transpose();
-    read.map(|value| value.flatten().map(Value::into_owned)).map_err(|flaw| flawed(field, &flaw))
+    Ok(found)
 }

@@ -3,7 +3,11 @@
 //! The header is a constant, because Pandium documents `alg` before `typ` and libraries write them
 //! the other way. The key is prepared once. Only this module makes a [`TenantToken`], which shows
 //! itself to nobody but the delivery; only this module knows `jsonwebtoken`, the independent reader
-//! that verifies.
+//! that verifies. Tokens of others, which say who a visitor is, are checked in [`verify`](mod@verify).
+
+pub mod jwks;
+mod strict;
+pub mod verify;
 
 use crate::redact::Secret;
 use aws_lc_rs::hmac;
@@ -84,6 +88,13 @@ impl Signer {
     /// Eight hexadecimal digits that name the key and tell nothing of it.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// Whether this is the secret that it signs with. HMAC takes a secret and the same with zero bytes
+    /// behind it for one, so the signatures are compared, not the secrets.
+    pub fn is_of(&self, secret: &Secret) -> bool {
+        let sign = |key| hmac::sign(key, b"pandium-sidecar");
+        sign(&self.key).as_ref() == sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose())).as_ref()
     }
 
     /// The key's length in bytes.

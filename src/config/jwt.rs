@@ -1,0 +1,199 @@
+//! `session.jwt`: a token that somebody else signed, and what it has to be.
+
+use super::acquire;
+use super::leaf::{self, Wrong};
+use super::model::{Carrier, Endpoint, JwksUrl, Jwt};
+use super::net::{self, PlainHttp};
+use super::reader::{MapReader, Reader};
+use super::root::Surroundings;
+use super::secret;
+use super::tree::Node;
+use crate::protected::Protected;
+use crate::token::jwks::KeySet;
+use crate::token::verify::{ALGORITHMS, Algorithm, Keys, Verifier, is_symmetric};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The largest set of keys.
+pub const JWKS_BYTES: usize = 256 << 10;
+
+/// `jwt`
+pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Jwt> {
+    let map = reader.map()?;
+    let carrier = carrier(&map);
+    let algorithms = map.required("algorithms").and_then(|it| algorithms(&it));
+    let issuers = texts(map.get("issuer"));
+    let audience = map.get("audience");
+    let audiences = texts(audience.clone());
+    let keys = match (map.get("jwks"), map.get("secret")) {
+        (Some(jwks), None) => {
+            if audience.is_none() {
+                reader.warn_at(
+                    reader.key_place(),
+                    reader.path(),
+                    "without `audience` every token that the issuer signs counts, whichever app it is for",
+                );
+            }
+            algorithms.as_deref().and_then(|algorithms| self::jwks(&jwks, algorithms, around))
+        }
+        (None, Some(secret)) => algorithms.as_deref().and_then(|it| self::secret(&secret, it, around)),
+        (Some(_), Some(secret)) => {
+            secret.error("a token is checked with one thing: `jwks` or `secret`");
+            None
+        }
+        (None, None) => {
+            map.missing(
+                &["jwks", "secret"],
+                "`jwks` or `secret` is required here: what the token is checked with",
+            );
+            None
+        }
+    };
+    let (keys, url) = keys?;
+    let verifier = Verifier { keys, algorithms: algorithms?, issuers: issuers?, audiences: audiences? };
+    Some(Jwt { carrier: carrier?, verifier: Arc::new(verifier), url })
+}
+
+/// Where the token stands.
+fn carrier(map: &MapReader<'_>) -> Option<Carrier> {
+    match (map.get("header"), map.get("cookie")) {
+        (Some(header), None) => header.read(own_header),
+        (None, Some(cookie)) => cookie.read(|node| acquire::cookie_name(node).map(Carrier::Cookie)),
+        (Some(_), Some(cookie)) => {
+            cookie.error("the token stands in one place: `header` or `cookie`");
+            None
+        }
+        (None, None) => {
+            map.missing(
+                &["header", "cookie"],
+                "`header` or `cookie` is required here: where the token stands",
+            );
+            None
+        }
+    }
+}
+
+fn own_header(node: &Node) -> Result<Carrier, Wrong> {
+    let header = leaf::header(node)?;
+    if header.name != http::header::AUTHORIZATION {
+        acquire::may_identify(node, &header, "carry the token")?;
+    }
+    // One name folds like no other.
+    let protected = Protected::new(vec![header.name.clone()]).unwrap_or_default();
+    Ok(Carrier::Header { name: header.name, protected })
+}
+
+fn algorithms(reader: &Reader<'_>) -> Option<Vec<Algorithm>> {
+    let algorithms = reader.list(|node| leaf::word(node, &ALGORITHMS))?;
+    if algorithms.is_empty() {
+        reader.error(
+            "at least one algorithm is wanted here, such as RS256: the one that the issuer signs with",
+        );
+        return None;
+    }
+    Some(algorithms)
+}
+
+fn texts(reader: Option<Reader<'_>>) -> Option<Vec<String>> {
+    let Some(reader) = reader else { return Some(Vec::new()) };
+    let texts = reader.list(|node| leaf::filled(node).map(str::to_owned))?;
+    if texts.is_empty() {
+        reader.error("at least one text is wanted here");
+        return None;
+    }
+    Some(texts)
+}
+
+/// Algorithms and keys have to be of one kind: a public key that can be taken for a secret is a
+/// secret that everybody knows.
+fn fit(reader: &Reader<'_>, algorithms: &[Algorithm], symmetric: bool) -> Option<()> {
+    let other = algorithms.iter().find(|algorithm| is_symmetric(**algorithm) != symmetric);
+    let Some(other) = other else { return Some(()) };
+    reader.error(if symmetric {
+        format!("{other:?} is checked with a public key: give `jwks` instead, or other `algorithms`")
+    } else {
+        format!("{other:?} is checked with a shared secret: give `secret` instead, or other `algorithms`")
+    });
+    None
+}
+
+type Found = (Keys, Option<JwksUrl>);
+
+fn secret(reader: &Reader<'_>, algorithms: &[Algorithm], around: &Surroundings<'_>) -> Option<Found> {
+    let fetched = secret::read(reader, around);
+    fit(reader, algorithms, true)?;
+    Some((fetched?.bytes.map_or(Keys::LeftAlone, Keys::Secret), None))
+}
+
+/// `jwks`: `{file: path}` or `{url: http://…}`.
+fn jwks(reader: &Reader<'_>, algorithms: &[Algorithm], around: &Surroundings<'_>) -> Option<Found> {
+    let map = reader.map()?;
+    let sources = (map.get("file"), map.get("url"));
+    fit(reader, algorithms, false)?;
+    match sources {
+        (Some(file), None) => jwks_file(&file, algorithms, around).map(|keys| (keys, None)),
+        (None, Some(url)) => url.read(jwks_url).map(|url| (Keys::public(None), Some(url))),
+        (Some(_), Some(url)) => {
+            url.error("the keys have one source: `file` or `url`");
+            None
+        }
+        (None, None) => {
+            map.missing(&["file", "url"], "`file` or `url` is required here: where the issuer's keys are");
+            None
+        }
+    }
+}
+
+fn jwks_file(reader: &Reader<'_>, algorithms: &[Algorithm], around: &Surroundings<'_>) -> Option<Keys> {
+    let path = reader.read(|node| leaf::filled(node).map(PathBuf::from))?;
+    let path = around.dir.join(path);
+    let json = match fetch(&path) {
+        Ok(json) => json,
+        // Where secrets are not at hand, what lies beside them is not, either.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && around.options.without_secrets => {
+            return Some(Keys::LeftAlone);
+        }
+        Err(error) => {
+            let why = match error.kind() {
+                io::ErrorKind::PermissionDenied => secret::permissions(&path),
+                _ => error.to_string(),
+            };
+            reader.error(format!("cannot read this file: {why}"));
+            return None;
+        }
+    };
+    match KeySet::parse(&json, algorithms) {
+        Ok(set) => Some(Keys::public(Some(set))),
+        Err(fault) => {
+            reader.error(fault.to_string());
+            None
+        }
+    }
+}
+
+fn fetch(path: &Path) -> io::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    File::open(path)?.take(JWKS_BYTES as u64 + 1).read_to_end(&mut json)?;
+    if json.len() > JWKS_BYTES {
+        return Err(io::Error::other("it is larger than 256KiB"));
+    }
+    Ok(json)
+}
+
+fn jwks_url(node: &Node) -> Result<JwksUrl, Wrong> {
+    let (url, host, path) = acquire::split_url(node, PlainHttp::Anywhere)?;
+    if url.tls {
+        return Err(
+            "https:// is not built yet for `jwks`; fetch the keys into a file, and name it as `file`".into(),
+        );
+    }
+    if !net::is_loopback(&url.host) {
+        return Err(
+            "whoever stands between could put keys of their own in place: http:// is for loopback hosts"
+                .into(),
+        );
+    }
+    Ok(JwksUrl { at: Endpoint::Tcp { host: url.host, port: url.port.unwrap_or(80) }, host, path })
+}
