@@ -14,6 +14,7 @@ use crate::refusal::{Code, Refusal};
 use crate::route::{Door, Route};
 use crate::session;
 use crate::session::answer::Answer;
+use crate::session::jwks;
 use crate::session::jwt::NoClaims;
 use crate::session::probe::{self, Told};
 use crate::telemetry::RequestId;
@@ -29,6 +30,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::task::JoinSet;
 
 /// Everything that requests are answered from.
 pub struct Service {
@@ -42,6 +44,10 @@ pub struct Service {
     client: Option<Client>,
     /// Whom a probe asks, where that is not the app.
     probed: Option<Client>,
+    /// Whom a token's issuer keeps its keys with, where they are fetched.
+    issuer: Option<Arc<jwks::Source>>,
+    /// What goes on beside the requests, and ends with the service.
+    _beside: JoinSet<()>,
 }
 
 /// An answer, and what the access line says of it.
@@ -67,7 +73,7 @@ impl Visit<'_> {
 }
 
 impl Service {
-    /// A service for this configuration.
+    /// A service for this configuration, in the runtime that it is made in.
     pub fn new(config: Config) -> Self {
         let client = config.upstream.as_ref().map(|upstream| Client::new(upstream, &config.timeouts));
         let probed = match &config.policy.from {
@@ -76,9 +82,18 @@ impl Service {
             }
             _ => None,
         };
+        let issuer = match &config.policy.from {
+            From::Jwt(jwt) => jwks::Source::of(jwt, &config.timeouts),
+            _ => None,
+        };
+        let mut beside = JoinSet::new();
+        if let Some(issuer) = &issuer {
+            beside.spawn(Arc::clone(issuer).keep());
+        }
         let protected = Arc::new(config.policy.protected.clone());
         let hidden = Arc::new(hidden(&config.policy));
-        Self { config, protected, hidden, shown: Arc::default(), client, probed }
+        let shown = Arc::default();
+        Self { config, protected, hidden, shown, client, probed, issuer, _beside: beside }
     }
 
     /// Answers one request.
@@ -157,7 +172,12 @@ impl Service {
     async fn jwt(&self, jwt: &Jwt, ask: Ask<'_, '_>, visit: &Visit<'_>) -> Answered {
         let policy = &self.config.policy;
         let headers = &visit.parts.headers;
-        let claims = session::jwt::acquire(jwt, headers, Moment::fresh().now);
+        let acquire = || session::jwt::acquire(jwt, headers, Moment::fresh().now);
+        let mut claims = acquire();
+        if let (Err(NoClaims::Unknown(_)), Some(issuer)) = (&claims, &self.issuer) {
+            issuer.ask_for_token(Instant::now()).await;
+            claims = acquire();
+        }
         let minted = claims.map_err(NoClaims::refusal).and_then(|claims| {
             let session = claims.session(policy, headers)?;
             self.mint(ask, visit, &session)

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod headers;
+pub mod jwks;
 pub mod jwt;
 pub mod probe;
 

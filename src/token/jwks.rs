@@ -26,7 +26,7 @@ struct Key {
     /// A key has a type, so no algorithm of another type can be made to take it: a public RSA key is
     /// never the secret of an HMAC.
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 /// Why a set of keys is refused.
@@ -84,7 +84,7 @@ impl KeySet {
             .iter()
             .filter(move |key| kid.is_none() || key.kid.as_deref() == kid)
             .filter(move |key| key.algorithms.contains(&algorithm))
-            .map(|key| &key.key)
+            .map(|key| &key.public)
     }
 }
 
@@ -106,7 +106,7 @@ impl Key {
         if !is_for_signatures(jwk) {
             return Ok(None);
         }
-        let (mut algorithms, key) = match (kind, text("crv")?) {
+        let (mut algorithms, public) = match (kind, text("crv")?) {
             ("RSA", _) => (RSA.to_vec(), rsa(&bytes("n")?, &bytes("e")?, index)?),
             ("EC", Some("P-256")) => (vec![Algorithm::ES256], point(&bytes("x")?, &bytes("y")?, 32, index)?),
             ("EC", Some("P-384")) => (vec![Algorithm::ES384], point(&bytes("x")?, &bytes("y")?, 48, index)?),
@@ -122,8 +122,7 @@ impl Key {
         if let Some(only) = text("alg")? {
             algorithms.retain(|own| format!("{own:?}") == only);
         }
-        let kid = text("kid")?.map(str::to_owned);
-        Ok(Some(Self { kid, algorithms, key }))
+        Ok(Some(Self { kid: text("kid")?.map(str::to_owned), algorithms, public }))
     }
 }
 

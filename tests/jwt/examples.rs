@@ -81,8 +81,8 @@ async fn each_lets_its_own_visitors_in_and_nobody_else() {
     for example in examples() {
         let Example { name, header, algorithm, keys, mut claims, expected } = example;
         let scratch = Scratch::new(name);
-        let make = || if algorithm == "RS256" { Issuer::rsa() } else { Issuer::p256() };
-        let (issuer, other) = (make(), make());
+        let new_issuer = || if algorithm == "RS256" { Issuer::rsa() } else { Issuer::p256() };
+        let (issuer, other) = (new_issuer(), new_issuer());
         // With its `alg` and `use`, as these issuers publish theirs.
         let published = |issuer: &Issuer, kid: &str| {
             let mut jwk = issuer.jwk(Some(kid));

@@ -79,6 +79,11 @@ fn what_cannot_hold_is_said_at_its_place() {
         assert!(errors.starts_with("test.yaml:"), "{errors}");
         assert!(!errors.contains("hunter2") && !errors.contains("issuer-secret"), "{errors}");
     }
+}
+
+#[test]
+fn a_token_is_wanted_where_one_is_to_be_read() {
+    let base = with_token("127.0.0.1:1".parse().unwrap(), std::path::Path::new("none"));
     let without = &base[..base.find("  jwt:").unwrap()];
     let fields = &base[base.find("  fields:").unwrap()..];
     assert!(errors(&format!("{without}{fields}")).contains("`from: jwt` needs `jwt:"));

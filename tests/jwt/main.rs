@@ -14,6 +14,7 @@
 mod harness;
 
 mod examples;
+mod fetched;
 mod file;
 mod issuer;
 mod keys;

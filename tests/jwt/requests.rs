@@ -211,14 +211,14 @@ async fn the_header_is_ours_on_our_routes_and_the_apps_elsewhere() {
 async fn what_a_claim_holds_is_read_as_a_header_is() {
     let room = room("jwt-values", &[]).await;
     for (id, status, code) in [
-        (json!("acme\u{202e}"), 422, "invalid-value"),
+        (json!("acme\u{202e}"), 400, "invalid-value"),
         (json!("acme\n"), 302, ""),
-        (json!("ac\nme"), 422, "invalid-value"),
-        (json!("x".repeat(5000)), 422, "invalid-value"),
-        (json!(1.5), 422, "invalid-value"),
-        (json!(true), 422, "invalid-value"),
-        (json!({"id": 1}), 422, "invalid-value"),
-        (json!(["acme"]), 422, "invalid-value"),
+        (json!("ac\nme"), 400, "invalid-value"),
+        (json!("x".repeat(5000)), 400, "invalid-value"),
+        (json!(1.5), 400, "invalid-value"),
+        (json!(true), 400, "invalid-value"),
+        (json!({"id": 1}), 400, "invalid-value"),
+        (json!(["acme"]), 400, "invalid-value"),
         (json!("  "), 401, "signed-out"),
         (json!("null"), 401, "signed-out"),
         (json!(null), 401, "signed-out"),
@@ -228,8 +228,7 @@ async fn what_a_claim_holds_is_read_as_a_header_is() {
         if status == 302 {
             assert_minted(&answer, &id.to_string());
         } else {
-            assert_refused(&answer, answer.status(), code, &id.to_string());
-            assert_ne!(answer.status(), 302);
+            assert_refused(&answer, status, code, &id.to_string());
         }
     }
 }

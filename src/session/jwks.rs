@@ -1,0 +1,109 @@
+//! The issuer's keys, fetched: at the start, every few minutes, and when a token names one that we
+//! have not. While nobody answers, those that we have go on counting.
+
+use crate::config::model::{JwksUrl, Jwt, Timeouts};
+use crate::proxy::body::{Activity, Body};
+use crate::proxy::client::Client;
+use crate::token::jwks::{JwksFault, KeySet};
+use crate::token::verify::Verifier;
+use http::Request;
+use http::header::{ACCEPT, HOST, HeaderValue};
+use http_body_util::{BodyExt, Limited};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// How often the keys are fetched anew.
+const EVERY: Duration = Duration::from_mins(5);
+/// How soon it is tried again while there are none at all.
+const WITHOUT: Duration = Duration::from_secs(2);
+/// How seldom tokens make us ask: anybody can send one with a `kid` of their own making.
+const SELDOM: Duration = Duration::from_secs(30);
+/// How long the whole answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The largest answer that is read.
+const MAX_BYTES: usize = 256 << 10;
+
+/// Where the keys come from.
+pub struct Source {
+    client: Client,
+    url: JwksUrl,
+    verifier: Arc<Verifier>,
+    /// When they were last asked for; held while they are.
+    asked: Mutex<Option<Instant>>,
+}
+
+/// Why there are no new keys.
+#[derive(Debug, thiserror::Error)]
+enum NoKeys {
+    #[error("the question cannot be written")]
+    Unaskable,
+    #[error("no whole answer in time")]
+    Late,
+    #[error("no answer: {0}")]
+    Silent(String),
+    #[error("the answer is {0}, not 200")]
+    Status(u16),
+    #[error("the answer broke off, or is larger than 256KiB")]
+    Broken,
+    #[error("{0}")]
+    Wrong(#[from] JwksFault),
+}
+
+impl Source {
+    /// The source of a verifier's keys, where they do not stand in a file.
+    pub fn of(jwt: &Jwt, timeouts: &Timeouts) -> Option<Arc<Self>> {
+        let url = jwt.url.clone()?;
+        let client = Client::to(url.at.clone(), PATIENCE, timeouts);
+        Some(Arc::new(Self { client, url, verifier: Arc::clone(&jwt.verifier), asked: Mutex::default() }))
+    }
+
+    /// Keeps the keys fresh, for ever.
+    pub async fn keep(self: Arc<Self>) {
+        loop {
+            self.ask(&mut *self.asked.lock().await, Instant::now()).await;
+            let wait = if self.verifier.count_keys() == 0 { WITHOUT } else { EVERY };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Asks because of a token that no key fits, unless that was just done. Whoever comes while
+    /// somebody asks waits for that answer.
+    pub async fn ask_for_token(&self, now: Instant) {
+        let mut asked = self.asked.lock().await;
+        if asked.is_none_or(|asked| now.saturating_duration_since(asked) >= SELDOM) {
+            self.ask(&mut asked, now).await;
+        }
+    }
+
+    async fn ask(&self, asked: &mut Option<Instant>, now: Instant) {
+        *asked = Some(now);
+        let fetched = tokio::time::timeout(PATIENCE, self.fetch()).await.unwrap_or(Err(NoKeys::Late));
+        match fetched {
+            Ok(set) => {
+                tracing::debug!(keys = set.count(), "the issuer's keys are fetched");
+                self.verifier.replace_keys(set);
+            }
+            Err(error) => {
+                let kept = self.verifier.count_keys();
+                tracing::warn!(%error, kept, "session.jwt.jwks.url gives no keys");
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<KeySet, NoKeys> {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = self.client.address(&self.url.path).map_err(|_| NoKeys::Unaskable)?;
+        let host = HeaderValue::from_str(&self.url.host).map_err(|_| NoKeys::Unaskable)?;
+        request.headers_mut().insert(HOST, host);
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let answer = self.client.send(request, &Activity::start()).await;
+        let answer = answer.map_err(|error| NoKeys::Silent(error.to_string()))?;
+        // A redirect is no answer: only what the file names is asked.
+        if answer.status().as_u16() != 200 {
+            return Err(NoKeys::Status(answer.status().as_u16()));
+        }
+        let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await.map_err(|_| NoKeys::Broken)?;
+        Ok(KeySet::parse(&body.to_bytes(), &self.verifier.algorithms)?)
+    }
+}
