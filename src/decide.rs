@@ -68,7 +68,7 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
     let path = head.uri.path();
     let trusted = policy.trust.admit(head.peer, head.headers);
     match route::owner(path, &policy.routes) {
-        Owner::Ambiguous => {
+        Owner::Ambiguous(_) => {
             Err(Refusal::new(Code::AmbiguousPath, "the path is ours only in one reading of it"))
         }
         Owner::App => {

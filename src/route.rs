@@ -154,6 +154,16 @@ pub struct Route {
 }
 
 impl Route {
+    /// What of the path decides: all of it, but for the visitor's own behind that of a decision.
+    fn own_part<'p>(&self, path: &'p str) -> &'p str {
+        if self.door != Door::Decision {
+            return path;
+        }
+        let rest = path.get(self.pattern.prefix.len()..).unwrap_or_default();
+        let named = rest.find('/').unwrap_or(rest.len());
+        path.get(..self.pattern.prefix.len() + named).unwrap_or(path)
+    }
+
     /// What the path asks for. Envoy puts the path of the visitor's own request behind that of the
     /// decision route.
     pub fn asked<'p>(&self, path: &'p str) -> Asked<'p> {
@@ -174,17 +184,17 @@ pub enum Owner<'r> {
     /// Ours, byte for byte.
     Ours(&'r Route),
     /// Ours in one reading, and the app's in another.
-    Ambiguous,
+    Ambiguous(&'r Route),
 }
 
 /// Whose this path is, for routes with these prefixes.
 pub fn owner<'r>(path: &str, routes: &'r [Route]) -> Owner<'r> {
     let owned = |path: &str| routes.iter().find(|route| route.pattern.owns(path));
     match owned(path) {
-        ours if is_canonical(path) => ours.map_or(Owner::App, Owner::Ours),
-        Some(_) => Owner::Ambiguous,
-        None if readings(path).iter().any(|reading| owned(reading).is_some()) => Owner::Ambiguous,
-        None => Owner::App,
+        Some(route) if is_canonical(route.own_part(path)) => Owner::Ours(route),
+        Some(route) => Owner::Ambiguous(route),
+        None if is_canonical(path) => Owner::App,
+        None => readings(path).iter().find_map(|reading| owned(reading)).map_or(Owner::App, Owner::Ambiguous),
     }
 }
 
@@ -270,7 +280,7 @@ mod tests {
     #[test]
     fn a_path_is_ours_byte_for_byte_or_refused() {
         let routes = [Route { door: Door::Install, pattern: install() }];
-        let ours = Owner::Ours(&routes[0]);
+        let (ours, ambiguous) = (Owner::Ours(&routes[0]), Owner::Ambiguous(&routes[0]));
         for (path, whose) in [
             ("/pandium/install/gwt2hs", ours),
             ("/pandium/install/", ours),
@@ -280,25 +290,25 @@ mod tests {
             ("/", Owner::App),
             ("/a%2Fb/%7e", Owner::App),
             ("/x/../y;z//", Owner::App),
-            ("/x/../pandium/install/gwt2hs", Owner::Ambiguous),
-            ("/pandium/%2e%2e/pandium/install/gwt2hs", Owner::Ambiguous),
-            ("/pandium%2finstall%2fgwt2hs", Owner::Ambiguous),
-            ("/pandium%252finstall%25252fgwt2hs", Owner::Ambiguous),
-            ("//pandium/install/gwt2hs", Owner::Ambiguous),
-            ("/pandium//install/gwt2hs", Owner::Ambiguous),
-            ("/pandium/install/gwt2hs;x=1", Owner::Ambiguous),
-            ("/pandium;v=1/install/gwt2hs", Owner::Ambiguous),
-            ("/x/..;/pandium/install/gwt2hs", Owner::Ambiguous),
-            ("/x//../pandium/install/gwt2hs", Owner::Ambiguous),
-            ("/pandium\\install/gwt2hs", Owner::Ambiguous),
-            ("/pandium%5cinstall%5Cgwt2hs", Owner::Ambiguous),
-            ("/pandium/./install/gwt2hs", Owner::Ambiguous),
-            ("/pandium/install/%67wt2hs", Owner::Ambiguous),
-            ("/pandium/install/gwt2hs%00", Owner::Ambiguous),
-            ("/pandium/install/../../admin", Owner::Ambiguous),
-            ("/pandium/install/gwt2hs%3Ftenant=x", Owner::Ambiguous),
-            ("/%70andium/install/gwt2hs", Owner::Ambiguous),
-            ("/pandium%2%66install/gwt2hs", Owner::Ambiguous),
+            ("/x/../pandium/install/gwt2hs", ambiguous),
+            ("/pandium/%2e%2e/pandium/install/gwt2hs", ambiguous),
+            ("/pandium%2finstall%2fgwt2hs", ambiguous),
+            ("/pandium%252finstall%25252fgwt2hs", ambiguous),
+            ("//pandium/install/gwt2hs", ambiguous),
+            ("/pandium//install/gwt2hs", ambiguous),
+            ("/pandium/install/gwt2hs;x=1", ambiguous),
+            ("/pandium;v=1/install/gwt2hs", ambiguous),
+            ("/x/..;/pandium/install/gwt2hs", ambiguous),
+            ("/x//../pandium/install/gwt2hs", ambiguous),
+            ("/pandium\\install/gwt2hs", ambiguous),
+            ("/pandium%5cinstall%5Cgwt2hs", ambiguous),
+            ("/pandium/./install/gwt2hs", ambiguous),
+            ("/pandium/install/%67wt2hs", ambiguous),
+            ("/pandium/install/gwt2hs%00", ambiguous),
+            ("/pandium/install/../../admin", ambiguous),
+            ("/pandium/install/gwt2hs%3Ftenant=x", ambiguous),
+            ("/%70andium/install/gwt2hs", ambiguous),
+            ("/pandium%2%66install/gwt2hs", ambiguous),
         ] {
             assert_eq!(owner(path, &routes), whose, "{path}");
         }
@@ -346,19 +356,35 @@ mod tests {
             ("/pandium/install".into(), "/pandium/install".into())
         );
         let routes = [Route { door: Door::Install, pattern: route.clone() }];
-        let ours = Owner::Ours(&routes[0]);
+        let (ours, ambiguous) = (Owner::Ours(&routes[0]), Owner::Ambiguous(&routes[0]));
         for (path, whose, asked) in [
             ("/pandium/install", ours, Asked::Unnamed),
             ("/pandium/install/", ours, Asked::Nothing),
             ("/pandium/install/gwt2hs", ours, Asked::Nothing),
             ("/pandium/installer", Owner::App, Asked::Nothing),
             ("/pandium", Owner::App, Asked::Nothing),
-            ("/pandium/install;x", Owner::Ambiguous, Asked::Nothing),
-            ("/pandium//install", Owner::Ambiguous, Asked::Nothing),
-            ("/pandium/x/../install", Owner::Ambiguous, Asked::Nothing),
+            ("/pandium/install;x", ambiguous, Asked::Nothing),
+            ("/pandium//install", ambiguous, Asked::Nothing),
+            ("/pandium/x/../install", ambiguous, Asked::Nothing),
         ] {
             assert_eq!(owner(path, &routes), whose, "{path}");
             assert!(whose != ours || route.asked(path) == asked, "{path}");
+        }
+    }
+
+    #[test]
+    fn behind_a_decision_anything_may_follow() {
+        let pattern = Pattern::parse("/pandium/decision/:integration").unwrap();
+        let routes = [Route { door: Door::Decision, pattern }];
+        let (ours, ambiguous) = (Owner::Ours(&routes[0]), Owner::Ambiguous(&routes[0]));
+        for (path, whose) in [
+            ("/pandium/decision/gwt2hs", ours),
+            ("/pandium/decision/gwt2hs/caf%C3%A9;x//../y", ours),
+            ("/pandium/decision/gwt2hs%2Fx", ambiguous),
+            ("/pandium/decision/../x", ambiguous),
+            ("//pandium/decision/gwt2hs", ambiguous),
+        ] {
+            assert_eq!(owner(path, &routes), whose, "{path}");
         }
     }
 

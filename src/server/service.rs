@@ -11,7 +11,7 @@ use crate::proxy::client::Client;
 use crate::proxy::forward::forward;
 use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly};
 use crate::refusal::{Code, Refusal};
-use crate::route::{Door, Route};
+use crate::route::{self, Door, Owner, Route};
 use crate::session;
 use crate::session::answer::Answer;
 use crate::session::jwks;
@@ -300,16 +300,21 @@ impl Service {
     fn refuse(&self, visit: &Visit<'_>, ask: Option<Ask<'_, '_>>, refusal: &Refusal) -> Answered {
         log_refusal(visit, refusal);
         let headers = &visit.parts.headers;
-        if visit.door == Some(Door::Decision) {
+        let code = refusal.code.as_str();
+        // A path that is the decision's only in some reading is answered as one, too.
+        let reading = || match route::owner(visit.parts.uri.path(), &self.config.policy.routes) {
+            Owner::Ambiguous(route) => Some(route.door),
+            Owner::App | Owner::Ours(_) => None,
+        };
+        if visit.door.or_else(reading) == Some(Door::Decision) {
             let response = reply::refusal(refusal, headers, visit.id);
-            let code = refusal.code.as_str();
-            return Answered { response: for_door(visit.door, response, code), code };
+            return Answered { response: reply::denial(response, code), code };
         }
         let response = match self.login(visit, ask.map(|ask| ask.integration), refusal) {
             Some(login) => reply::login(&login, headers, visit.id),
             None => reply::refusal(refusal, headers, visit.id),
         };
-        Answered { response, code: refusal.code.as_str() }
+        Answered { response, code }
     }
 
     /// The way to the login, for somebody who has to sign in.
