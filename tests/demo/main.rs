@@ -137,7 +137,8 @@ async fn the_app_shows_what_it_saw_but_no_value_that_says_who() {
     {
         assert!(seen.contains(text), "{text}: {seen}");
     }
-    assert!(!seen.contains("canary") && !seen.contains("77"), "{seen}");
+    // Ports and other numbers of the page may well hold a 77.
+    assert!(!seen.contains("canary") && !seen.contains("<td>77</td>"), "{seen}");
 }
 
 #[tokio::test]
