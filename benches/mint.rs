@@ -93,6 +93,13 @@ fn mint(criterion: &mut Criterion) {
     criterion.bench_function("session to Location", |bencher| {
         bencher.iter(|| location(&config, ask, black_box(&session)));
     });
+    // The yardstick on a machine with neighbours: what the signature alone takes, in the same run.
+    let signer =
+        config.policy.pandium.accounts.first().and_then(|account| account.secret.signer.as_ref()).unwrap();
+    let as_many = "x".repeat(520);
+    criterion.bench_function("HMAC of as many bytes", |bencher| {
+        bencher.iter(|| signer.hash_subject(black_box(&as_many)));
+    });
     criterion.bench_function("headers to Location", |bencher| {
         bencher.iter(|| {
             let ask = screen(&config, black_box(&uri), black_box(&headers));
