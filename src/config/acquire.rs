@@ -8,7 +8,7 @@ use super::reader::{MapReader, Reader};
 use super::root::Surroundings;
 use super::tree::{Kind, Node, Style};
 use crate::fields::{Field, Source};
-use crate::protected::fold_name;
+use crate::protected::{OWN, fold_name};
 use http::uri::PathAndQuery;
 use std::time::Duration;
 
@@ -23,9 +23,6 @@ pub(super) enum Word {
 
 const WORDS: [(&str, Word); 4] =
     [("headers", Word::Headers), ("probe", Word::Probe), ("handoff", Word::Handoff), ("jwt", Word::Jwt)];
-
-/// Our own headers: nobody else may set them on a request.
-pub(super) const OWN: [&str; 2] = ["x-pandium-token", "x-pandium-url"];
 
 /// `session.from`, with `session.probe` and `session.jwt`.
 pub(super) fn from(map: &MapReader<'_>, around: &Surroundings<'_>) -> Option<From> {
@@ -112,7 +109,7 @@ pub(super) fn may_identify(node: &Node, header: &WrittenHeader, meant: &str) -> 
     if NOT_AN_IDENTITY.contains(&folded.as_str()) || folded.starts_with("accept") {
         return Err(format!("{shown} has another use on every request, and cannot {meant}").into());
     }
-    if OWN.contains(&folded.as_str()) {
+    if OWN.iter().any(|own| *own == folded.as_str()) {
         return Err(format!("{shown} is a header of ours, and cannot {meant}").into());
     }
     Ok(())

@@ -10,7 +10,7 @@ use super::tree::Node;
 use crate::claims::KnownField;
 use crate::fields::{Decode, Field, Presence, Source};
 use crate::place::Place;
-use crate::protected::Protected;
+use crate::protected::{OWN, Protected};
 use crate::trust::Trust;
 use crate::value::Kind;
 use http::HeaderName;
@@ -126,7 +126,7 @@ impl Read {
 }
 
 fn protect(fields: &[&Field], guarded: &[Guarded], reader: &Reader<'_>) -> Option<Protected> {
-    let own = acquire::OWN.into_iter().map(HeaderName::from_static);
+    let own = OWN.into_iter();
     let named = || {
         fields.iter().filter_map(|field| match &field.source {
             Source::Header { name, .. } => {

@@ -100,9 +100,11 @@ impl Service {
     pub async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
         let trusted = self.config.policy.trust.admit(peer, request.headers());
-        let id = request_id(&request, trusted);
+        // A trusted peer's id is taken over, so that its log and ours name the request alike.
+        let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
+        let id = given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh);
         let route = self.owner(request.uri().path());
-        let answered = self.route(peer, request, &id).await;
+        let answered = self.route(peer, trusted, request, &id).await;
         if self.config.log.access {
             let status = answered.response.status().as_u16();
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -122,16 +124,26 @@ impl Service {
         self.config.policy.routes.iter().find(|route| route.pattern.owns(path))
     }
 
-    async fn route(&self, peer: Peer, request: Request<Incoming>, id: &RequestId) -> Answered {
+    async fn route(
+        &self,
+        peer: Peer,
+        trusted: Option<TrustedPeer>,
+        request: Request<Incoming>,
+        id: &RequestId,
+    ) -> Answered {
         let door = self.owner(request.uri().path()).map(|route| route.door);
         if !is_framed_plainly(request.headers()) {
             let failure = Failure::VisitorBroken;
             tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's transfer coding");
-            let response = reply::failure(failure, request.headers(), id);
-            return Answered { response: for_door(door, response, failure.as_str()), code: failure.as_str() };
+            let (response, code) = (reply::failure(failure, request.headers(), id), failure.as_str());
+            // A proxy that asks for a decision understands yes and no.
+            let denied = door == Some(Door::Decision);
+            return Answered {
+                response: if denied { reply::denial(response, code) } else { response },
+                code,
+            };
         }
         let (parts, body) = request.into_parts();
-        let trusted = self.config.policy.trust.admit(peer, &parts.headers);
         let visit = Visit { parts: &parts, door, peer, trusted, id };
         let head = Head {
             method: &parts.method,
@@ -333,11 +345,6 @@ impl Service {
     }
 }
 
-/// A proxy that asks for a decision understands yes and no.
-fn for_door(door: Option<Door>, response: Response<Body>, code: &'static str) -> Response<Body> {
-    if door == Some(Door::Decision) { reply::denial(response, code) } else { response }
-}
-
 /// With `from: headers` the fields' headers are the request's, and the app's answers are its own.
 fn hidden(policy: &Policy) -> Protected {
     if policy.from == From::Headers {
@@ -387,10 +394,4 @@ fn log_refusal(visit: &Visit<'_>, refusal: &Refusal) {
         request_id = %visit.id,
         "refused"
     );
-}
-
-/// A trusted peer's id is taken over, so that its log and ours name the request alike.
-fn request_id<B>(request: &Request<B>, trusted: Option<TrustedPeer>) -> RequestId {
-    let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
-    given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh)
 }
