@@ -3,10 +3,14 @@
 use crate::config::Config;
 use crate::config::model::{Limits, Listen, Shutdown};
 use crate::server::admin::{self, Readiness};
-use crate::server::listener::{self, Bound, Listener, Manner};
-use crate::server::service::Service;
+use crate::server::connection::Phase;
+use crate::server::listener::{Bound, Listener, Manner, Shared};
+use crate::server::service::{self, Service};
+use crate::server::worker::Worker;
+use crate::session::jwks;
 use std::future::Future;
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -30,15 +34,26 @@ pub struct Running {
     /// Where the operator is.
     pub admin: Option<Bound>,
     readiness: Readiness,
-    stop: watch::Sender<bool>,
-    stop_admin: watch::Sender<bool>,
-    visitors: JoinSet<()>,
-    operators: JoinSet<()>,
+    phase: watch::Sender<Phase>,
+    workers: Vec<Worker>,
+    admin_phase: watch::Sender<Phase>,
+    admin_worker: Option<Worker>,
     shutdown: Shutdown,
+    /// Kept for their files, and to be shared.
+    listeners: Vec<Listener>,
+    _admin_listener: Option<Listener>,
+    /// What goes on beside the requests, and ends with the program.
+    _beside: JoinSet<()>,
+}
+
+/// A sidecar needs one or two.
+pub fn default_workers() -> NonZeroUsize {
+    const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+    std::thread::available_parallelism().map_or(NonZeroUsize::MIN, |cores| cores.min(TWO))
 }
 
 /// Binds every listener, and serves on all of them or on none.
-pub async fn start(config: Config) -> Result<Running, StartError> {
+pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, StartError> {
     let mut listeners = Vec::with_capacity(config.listen.len());
     for listen in &config.listen {
         listeners.push(bind(listen).await?);
@@ -47,36 +62,78 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         Some(admin) => Some(bind(admin).await?),
         None => None,
     };
-    let shutdown = config.shutdown;
-    let visitors_manner = Manner::new(config.limits, config.timeouts);
-    let operators_manner = Manner::new(Limits { connections: 64, ..config.limits }, config.timeouts);
-    let service = Arc::new(Service::new(config));
+    let config = Arc::new(config);
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let (admin_phase, admin_phases) = watch::channel(Phase::Serving);
     let readiness = Readiness::default();
-    let (stop, stopped) = watch::channel(false);
-    let (stop_admin, admin_stopped) = watch::channel(false);
-
-    let bound = listeners.iter().map(|(_, bound)| bound.clone()).collect();
-    let mut visitors = JoinSet::new();
-    for (listener, _) in listeners {
-        let service = Arc::clone(&service);
-        let handler = move |peer, request| {
-            let service = Arc::clone(&service);
-            async move { service.answer(peer, request).await }
-        };
-        visitors.spawn(listener::serve(listener, visitors_manner.clone(), handler, stopped.clone()));
+    let admin_worker = match &admin {
+        Some((listener, _)) => Some(start_admin(listener, &config, readiness.clone(), admin_phases)?),
+        None => None,
+    };
+    let mut beside = JoinSet::new();
+    let issuer = service::issuer(&config);
+    if let Some(issuer) = &issuer {
+        beside.spawn(Arc::clone(issuer).keep());
     }
-    let admin_bound = admin.as_ref().map(|(_, bound)| bound.clone());
-    let mut operators = JoinSet::new();
-    if let Some((listener, _)) = admin {
-        let readiness = readiness.clone();
-        let handler = move |_, request| {
+    let manner = Manner::new(config.limits, config.timeouts);
+    let workers = (0..workers.get())
+        .map(|_| start_worker(&listeners, &manner, &config, issuer.as_ref(), &phases))
+        .collect::<Result<_, _>>()?;
+    readiness.set(true);
+    let (listeners, bound): (Vec<_>, Vec<_>) = listeners.into_iter().unzip();
+    let (admin_listener, admin) = admin.unzip();
+    Ok(Running {
+        bound,
+        admin,
+        readiness,
+        phase,
+        workers,
+        admin_phase,
+        admin_worker,
+        shutdown: config.shutdown,
+        listeners,
+        _admin_listener: admin_listener,
+        _beside: beside,
+    })
+}
+
+fn start_worker(
+    listeners: &[(Listener, Bound)],
+    manner: &Manner,
+    config: &Arc<Config>,
+    issuer: Option<&Arc<jwks::Source>>,
+    phases: &watch::Receiver<Phase>,
+) -> Result<Worker, StartError> {
+    let sockets = listeners.iter().map(|(listener, _)| listener.share()).collect::<Result<_, _>>();
+    let (config, issuer) = (Arc::clone(config), issuer.cloned());
+    let handler = move || {
+        let service = Arc::new(Service::new(config, issuer));
+        move |origin, request| {
+            let service = Arc::clone(&service);
+            async move { service.answer(origin, request).await }
+        }
+    };
+    sockets
+        .and_then(|sockets| Worker::start(sockets, manner.clone(), handler, phases.clone()))
+        .map_err(StartError::Runtime)
+}
+
+/// The operator has a worker of their own: health is told however busy the others are.
+fn start_admin(
+    listener: &Listener,
+    config: &Config,
+    readiness: Readiness,
+    phases: watch::Receiver<Phase>,
+) -> Result<Worker, StartError> {
+    let manner = Manner::new(Limits { connections: 64, ..config.limits }, config.timeouts);
+    let handler = move || {
+        move |_, request| {
             let answer = admin::answer(&request, &readiness);
             async move { answer }
-        };
-        operators.spawn(listener::serve(listener, operators_manner, handler, admin_stopped));
-    }
-    readiness.set(true);
-    Ok(Running { bound, admin: admin_bound, readiness, stop, stop_admin, visitors, operators, shutdown })
+        }
+    };
+    let sockets = |socket: Shared| Worker::start(vec![socket], manner, handler, phases);
+    listener.share().and_then(sockets).map_err(StartError::Runtime)
 }
 
 /// SIGTERM, or Ctrl-C; listened for from now on.
@@ -121,13 +178,23 @@ impl Running {
         self.readiness.set(false);
         tracing::info!(delay = ?self.shutdown.delay, grace = ?self.shutdown.grace, "stopping");
         tokio::time::sleep(self.shutdown.delay).await;
-        self.stop.send_replace(true);
-        let finished = async { while self.visitors.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.shutdown.grace, finished).await.is_err() {
+        self.listeners.clear();
+        self.phase.send_replace(Phase::Draining);
+        let phase = self.phase.clone();
+        let grace = self.shutdown.grace;
+        let cut = tokio::spawn(async move {
+            tokio::time::sleep(grace).await;
             tracing::warn!("shutdown.grace is over, requests in flight are cut off");
+            phase.send_replace(Phase::Cut);
+        });
+        for worker in self.workers.drain(..) {
+            worker.end().await;
         }
-        self.stop_admin.send_replace(true);
-        self.operators.shutdown().await;
+        cut.abort();
+        self.admin_phase.send_replace(Phase::Cut);
+        if let Some(admin) = self.admin_worker.take() {
+            admin.end().await;
+        }
         tracing::info!("stopped");
     }
 }

@@ -1,6 +1,5 @@
 //! Connections over TCP and over unix sockets as one type.
 
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,9 +14,13 @@ pub enum Stream {
     Unix(UnixStream),
 }
 
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
+impl Stream {
+    /// Waits until there is something to read, or the other end has gone.
+    pub async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.readable().await,
+            Self::Unix(stream) => stream.readable().await,
+        }
     }
 }
 

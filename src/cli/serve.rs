@@ -36,25 +36,21 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), u8> {
     for warning in &loaded.warnings {
         tracing::warn!(line = warning.place.line, path = warning.path, "{}", warning.message);
     }
-    let workers = args.workers.map_or_else(default_workers, NonZeroUsize::get);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
-    let served =
-        runtime.map_err(app::StartError::Runtime).and_then(|runtime| runtime.block_on(serve(config)));
+    let workers = args.workers.unwrap_or_else(app::default_workers);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let served = runtime
+        .map_err(app::StartError::Runtime)
+        .and_then(|runtime| runtime.block_on(serve(config, workers)));
     served.map_err(|error| {
         tracing::error!(%error, "cannot serve");
         FAILED
     })
 }
 
-async fn serve(config: Config) -> Result<(), app::StartError> {
+async fn serve(config: Config, workers: NonZeroUsize) -> Result<(), app::StartError> {
     let stop = app::stop_signal().map_err(app::StartError::Runtime)?;
-    let running = app::start(config).await?;
+    let running = app::start(config, workers).await?;
     running.announce();
     running.until(stop).await;
     Ok(())
-}
-
-/// A sidecar needs one or two.
-fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(2)
 }

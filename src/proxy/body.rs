@@ -1,7 +1,8 @@
 //! Bodies that pass through: streamed, re-framed by hyper, and with a bound on every wait.
 
+use super::download::Download;
+use crate::protected::Protected;
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -15,8 +16,10 @@ use tokio::time::{Instant, Sleep};
 pub enum Body {
     /// Made here, at once.
     Full(Full<Bytes>),
-    /// Streamed from the other side.
-    Passing(Passing),
+    /// The visitor's, to the app.
+    Upload(Upload),
+    /// The app's, to the visitor.
+    Answer(Answer),
 }
 
 /// Why a body ended before its end.
@@ -32,10 +35,10 @@ pub enum BodyError {
 
 /// How a request's body is getting on; shared between the body and whoever waits for the answer.
 #[derive(Clone)]
-pub struct Activity(Arc<Mutex<Upload>>);
+pub struct Activity(Arc<Mutex<Progress>>);
 
 #[derive(Clone, Copy)]
-struct Upload {
+struct Progress {
     last: Instant,
     /// The visitor owes the next piece.
     waiting: bool,
@@ -44,38 +47,63 @@ struct Upload {
 impl Activity {
     /// Counts from now.
     pub fn start() -> Self {
-        Self(Arc::new(Mutex::new(Upload { last: Instant::now(), waiting: false })))
+        Self(Arc::new(Mutex::new(Progress { last: Instant::now(), waiting: false })))
     }
 
     /// Since when the app alone has kept us waiting. While the visitor does, that is only now: their
     /// own patience ends that wait.
     pub fn since(&self) -> Instant {
-        let upload = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if upload.waiting { Instant::now() } else { upload.last }
+        let progress = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if progress.waiting { Instant::now() } else { progress.last }
     }
 
     fn note(&self, waiting: bool) {
-        let mut upload = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *upload = Upload { last: Instant::now(), waiting };
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *progress = Progress { last: Instant::now(), waiting };
     }
 }
 
-/// A body that streams through.
-pub struct Passing {
-    inner: Incoming,
-    patience: Duration,
+/// The longest wait between two pieces.
+struct Patience {
+    wait: Duration,
     /// Made at the first wait: most bodies never wait.
     alarm: Option<Pin<Box<Sleep>>>,
-    trailers: Trailers,
-    activity: Option<Activity>,
 }
 
-/// Which trailer fields may pass.
+impl Patience {
+    fn new(wait: Duration) -> Self {
+        Self { wait, alarm: None }
+    }
+
+    fn lose(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
+        let deadline = Instant::now() + self.wait;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        ready!(alarm.as_mut().poll(cx));
+        Poll::Ready(BodyError::Stalled(self.wait))
+    }
+}
+
+/// A visitor's body. Its trailers are dropped: they could carry an identity that no rule has looked
+/// at.
+pub struct Upload {
+    inner: Incoming,
+    patience: Patience,
+    activity: Activity,
+}
+
+/// The body of an app's answer.
+pub struct Answer {
+    inner: Download,
+    patience: Patience,
+    trailers: Trailers,
+}
+
+/// What becomes of an answer's trailer fields (RFC 9110 §6.5.1).
 pub enum Trailers {
-    /// None: a request's trailers could carry an identity that no rule has looked at.
+    /// The visitor takes none.
     Drop,
-    /// Those that these rules leave.
-    Strip(Arc<dyn Fn(&mut HeaderMap) + Send + Sync>),
+    /// Those pass that none of these protect.
+    Strip([Arc<Protected>; 2]),
 }
 
 impl Body {
@@ -89,78 +117,91 @@ impl Body {
         Self::Full(Full::default())
     }
 
-    /// A body that streams through, with a bound on the wait between two pieces.
-    pub fn passing(inner: Incoming, patience: Duration, trailers: Trailers) -> Self {
-        Self::Passing(Passing { inner, patience, alarm: None, trailers, activity: None })
+    /// A visitor's body, with a bound on the wait between two pieces, and telling of each that passes.
+    pub fn upload(inner: Incoming, wait: Duration, activity: Activity) -> Self {
+        Self::Upload(Upload { inner, patience: Patience::new(wait), activity })
     }
 
-    /// A visitor's body: without trailers, and telling of each piece that passes.
-    pub fn upload(inner: Incoming, patience: Duration, activity: Activity) -> Self {
-        let trailers = Trailers::Drop;
-        Self::Passing(Passing { inner, patience, alarm: None, trailers, activity: Some(activity) })
+    /// An app's body, with a bound on the wait between two pieces.
+    pub fn answer(inner: Download, wait: Duration, trailers: Trailers) -> Self {
+        Self::Answer(Answer { inner, patience: Patience::new(wait), trailers })
     }
 }
+
+type Polled = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
 
 impl HttpBody for Body {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
         match self.get_mut() {
             Self::Full(full) => Pin::new(full).poll_frame(cx).map_err(|never| match never {}),
-            Self::Passing(passing) => passing.poll(cx),
+            Self::Upload(upload) => upload.poll(cx),
+            Self::Answer(answer) => answer.poll(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Full(full) => full.is_end_stream(),
-            Self::Passing(passing) => passing.inner.is_end_stream(),
+            Self::Upload(upload) => upload.inner.is_end_stream(),
+            Self::Answer(answer) => answer.inner.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Full(full) => full.size_hint(),
-            Self::Passing(passing) => passing.inner.size_hint(),
+            Self::Upload(upload) => upload.inner.size_hint(),
+            Self::Answer(answer) => answer.inner.size_hint(),
         }
     }
 }
 
-impl Passing {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+impl Upload {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
         loop {
             let polled = Pin::new(&mut self.inner).poll_frame(cx);
-            if let Some(activity) = &self.activity {
-                activity.note(polled.is_pending());
-            }
+            self.activity.note(polled.is_pending());
             let Poll::Ready(frame) = polled else {
-                ready!(self.poll_alarm(cx));
-                return Poll::Ready(Some(Err(BodyError::Stalled(self.patience))));
+                return self.patience.lose(cx).map(|stalled| Some(Err(stalled)));
             };
-            self.alarm = None;
-            let Some(frame) = frame else { return Poll::Ready(None) };
-            let frame = frame.map_err(BodyError::Broken)?;
-            if let Some(frame) = self.without_trailers(frame) {
+            self.patience.alarm = None;
+            match frame.transpose().map_err(BodyError::Broken)? {
+                Some(trailers) if trailers.is_trailers() => {}
+                other => return Poll::Ready(other.map(Ok)),
+            }
+        }
+    }
+}
+
+impl Answer {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+                return self.patience.lose(cx).map(|stalled| Some(Err(stalled)));
+            };
+            self.patience.alarm = None;
+            let Some(frame) = frame.transpose().map_err(BodyError::Broken)? else {
+                return Poll::Ready(None);
+            };
+            if let Some(frame) = self.trailers.sift(frame) {
                 return Poll::Ready(Some(Ok(frame)));
             }
         }
     }
+}
 
-    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = Instant::now() + self.patience;
-        self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline))).as_mut().poll(cx)
-    }
-
-    fn without_trailers(&self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
-        match (frame.into_trailers(), &self.trailers) {
+impl Trailers {
+    fn sift(&self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        match (frame.into_trailers(), self) {
             (Err(data), _) => Some(data),
-            (Ok(_), Trailers::Drop) => None,
-            (Ok(mut trailers), Trailers::Strip(strip)) => {
-                strip(&mut trailers);
+            (Ok(_), Self::Drop) => None,
+            (Ok(mut trailers), Self::Strip(protected)) => {
+                for protected in protected {
+                    protected.strip(&mut trailers);
+                }
                 Some(Frame::trailers(trailers))
             }
         }

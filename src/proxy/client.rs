@@ -1,39 +1,42 @@
-//! Connections to the app.
+//! Asking the app, or another program.
 
 use super::body::{Activity, Body};
+use super::connect::Connector;
+use super::download::Download;
+use super::line::Line;
+use super::pool::Pool;
 use crate::config::model::{Endpoint, Timeouts, Upstream};
-use crate::stream::Stream;
-use http::{Request, Response, Uri};
+use http::{Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::client::conn::TrySendError;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Instant;
-use tower_service::Service;
 
 /// How long an idle connection is used again, where the file does not say: old servers close theirs
 /// after two seconds.
 const KEEPALIVE: Duration = Duration::from_millis(1500);
 
-/// A pool of connections to the app.
+/// Connections to one place, and how long to wait there.
 pub struct Client {
-    pool: Pool<Connector, Body>,
-    base: String,
+    connector: Connector,
+    pool: Arc<Pool>,
     response: Duration,
 }
 
 /// Why the app gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
-    /// It could not be reached, or broke off.
+    /// It could not be reached.
+    #[error("no connection: {0}")]
+    Unreachable(#[source] io::Error),
+    /// It broke off, or spoke no HTTP.
     #[error("{}", chain(.0))]
-    Unreachable(#[source] PoolError),
+    Broken(#[source] hyper::Error),
     /// It was reached, and did not answer in time.
     #[error("no answer within {0:?}")]
     Late(Duration),
@@ -59,35 +62,55 @@ impl Client {
     }
 
     fn pooled(at: Endpoint, keepalive: Duration, response: Duration, connect: Duration) -> Self {
-        let base = format!("http://{}", authority(&at));
-        let connector = Connector { at: Arc::new(at), patience: connect };
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(keepalive)
-            .http1_preserve_header_case(true)
-            .http1_max_headers(256)
-            .build(connector);
-        Self { pool, base, response }
-    }
-
-    /// The address of a path, as the pool wants it; the request line has the path alone.
-    pub fn address(&self, path_and_query: &str) -> Result<Uri, http::Error> {
-        Ok(format!("{}{path_and_query}", self.base).parse::<Uri>()?)
+        Self { connector: Connector::new(at, connect), pool: Pool::new(keepalive), response }
     }
 
     /// Sends a request, and waits for the head of its answer. The wait begins anew with every piece
     /// of the request's body, and not before the visitor has sent it: a long upload is no late answer.
+    ///
+    /// A connection that was used before may have died unseen. Then the request goes once more, over
+    /// a new one, if nothing of it was sent, or if it is one that may be repeated (RFC 9112 §9.3.1).
     pub async fn send(
         &self,
         request: Request<Body>,
         activity: &Activity,
-    ) -> Result<Response<Incoming>, NoAnswer> {
-        let mut answer = std::pin::pin!(self.pool.request(request));
+    ) -> Result<Response<Download>, NoAnswer> {
+        let repeatable = request.method().is_idempotent() && request.body().is_end_stream();
+        let Some(mut line) = self.pool.take(!repeatable).await else {
+            return self.send_anew(request, activity).await;
+        };
+        let spare = repeatable.then(|| again(&request));
+        match self.within(activity, line.ask(request)).await? {
+            Ok(answer) => Ok(Download::of(answer, line, &self.pool).await),
+            Err(mut failed) => match failed.take_message().or(spare.filter(|_| is_end(failed.error()))) {
+                Some(request) => self.send_anew(request, activity).await,
+                None => Err(NoAnswer::Broken(failed.into_error())),
+            },
+        }
+    }
+
+    async fn send_anew(
+        &self,
+        request: Request<Body>,
+        activity: &Activity,
+    ) -> Result<Response<Download>, NoAnswer> {
+        let stream = self.connector.connect().await.map_err(NoAnswer::Unreachable)?;
+        let mut line = Line::open(stream).await.map_err(NoAnswer::Broken)?;
+        match self.within(activity, line.ask(request)).await? {
+            Ok(answer) => Ok(Download::of(answer, line, &self.pool).await),
+            Err(failed) => Err(NoAnswer::Broken(failed.into_error())),
+        }
+    }
+
+    async fn within<F>(&self, activity: &Activity, answer: F) -> Result<Asked, NoAnswer>
+    where
+        F: Future<Output = Asked>,
+    {
+        let mut answer = pin!(answer);
         loop {
             let deadline = activity.since() + self.response;
             match tokio::time::timeout_at(deadline, &mut answer).await {
-                Ok(answer) => return answer.map_err(NoAnswer::Unreachable),
+                Ok(asked) => return Ok(asked),
                 Err(_) if activity.since() + self.response <= Instant::now() => {
                     return Err(NoAnswer::Late(self.response));
                 }
@@ -97,53 +120,29 @@ impl Client {
     }
 }
 
-/// What the pool tells connections apart by; the app sees the visitor's own `Host`.
-fn authority(at: &Endpoint) -> String {
-    match at {
-        Endpoint::Tcp { .. } => at.to_string(),
-        Endpoint::Unix(_) => "localhost".to_owned(),
-    }
+type Asked = Result<Response<Incoming>, TrySendError<Request<Body>>>;
+
+/// The same request once more; it has no body.
+fn again(request: &Request<Body>) -> Request<Body> {
+    let mut again = Request::new(Body::empty());
+    again.method_mut().clone_from(request.method());
+    again.uri_mut().clone_from(request.uri());
+    again.headers_mut().clone_from(request.headers());
+    again.extensions_mut().clone_from(request.extensions());
+    again
 }
 
-/// Connects to one fixed place, whatever the address says.
-#[derive(Clone)]
-struct Connector {
-    at: Arc<Endpoint>,
-    patience: Duration,
-}
-
-impl Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<Stream>>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let Self { at, patience } = self.clone();
-        Box::pin(async move {
-            let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no connection in time");
-            tokio::time::timeout(patience, connect(&at)).await.map_err(late)?.map(TokioIo::new)
-        })
-    }
-}
-
-async fn connect(at: &Endpoint) -> io::Result<Stream> {
-    match at {
-        Endpoint::Tcp { host, port } => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await?;
-            stream.set_nodelay(true)?;
-            Ok(Stream::Tcp(stream))
-        }
-        Endpoint::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
-    }
+/// Whether the connection ended, rather than said something that cannot be read.
+fn is_end(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    error.is_canceled() || error.is_closed() || error.is_incomplete_message() || source.is_some()
 }
 
 /// Whether the app could not be connected to in time, or only answered late.
-pub fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source())
-        .filter_map(|error| error.downcast_ref::<io::Error>())
-        .any(|error| error.kind() == io::ErrorKind::TimedOut)
+pub fn is_timeout(error: &NoAnswer) -> bool {
+    match error {
+        NoAnswer::Late(_) => true,
+        NoAnswer::Unreachable(error) => error.kind() == io::ErrorKind::TimedOut,
+        NoAnswer::Broken(_) => false,
+    }
 }

@@ -2,12 +2,15 @@
 
 use super::body::{Activity, Body, BodyError, Trailers};
 use super::client::{Client, NoAnswer, is_timeout};
+use super::download::Download;
 use super::headers::{self, Seen};
+use super::tunnel::{Switch, Switched};
 use crate::config::model::Timeouts;
 use crate::protected::Protected;
 use http::header::{Entry, HOST, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, Version};
+use http::{Request, Response, Uri, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use std::sync::Arc;
 
@@ -26,60 +29,94 @@ pub enum ForwardError {
     /// The app could not be reached, or gave no HTTP answer.
     #[error("{0}")]
     Unreachable(NoAnswer),
-    /// The app switched protocols without being asked to.
-    #[error("the app answered 101, and nobody asked for an upgrade")]
+    /// The app switched protocols without being asked to, or to another than was asked for.
+    #[error("the app answered 101, and nobody asked for that")]
     Unasked,
-    /// The app used a transfer coding that would have to be taken off.
-    #[error("the app's answer has a transfer coding besides chunked")]
-    Coded,
+    /// The framing of the app's answer can be read in two ways.
+    #[error("the app's answer is framed in a way that can be read in two")]
+    Framing,
     /// The app took too long.
     #[error("{0}")]
     Late(NoAnswer),
 }
 
-/// Sends the visitor's request to the app. `hidden` headers of its answer stay with us.
+/// How requests are passed on: shared by all of them.
+pub struct Passage<'p> {
+    /// The app.
+    pub client: &'p Client,
+    /// Headers that carry identity.
+    pub protected: &'p Arc<Protected>,
+    /// Headers of its answers that stay with us.
+    pub hidden: &'p Arc<Protected>,
+    /// Bounds on waits.
+    pub timeouts: &'p Timeouts,
+}
+
+/// Sends the visitor's request to the app. Where both agree to leave HTTP behind, the app's side is
+/// left at the `switch`.
 pub async fn forward(
-    client: &Client,
-    protected: &Arc<Protected>,
-    timeouts: &Timeouts,
+    passage: &Passage<'_>,
     request: Request<Incoming>,
     seen: &Seen<'_>,
-    hidden: &Arc<Protected>,
+    switch: Option<&Switch>,
 ) -> Result<Response<Body>, ForwardError> {
+    let switch = switch.filter(|_| headers::asks_for_websocket(&request));
     let activity = Activity::start();
     let (mut parts, body) = request.into_parts();
-    readdress(&mut parts, client)?;
-    headers::prepare_request(&mut parts.headers, protected, seen);
-    headers::frame(&mut parts.headers, &body);
-    let body = Body::upload(body, timeouts.body, activity.clone());
-    let answer = client.send(Request::from_parts(parts, body), &activity).await.map_err(blame)?;
+    readdress(&mut parts)?;
+    let takes_trailers = headers::prepare_request(&mut parts.headers, passage.protected, seen);
+    if switch.is_some() {
+        headers::ask_for_websocket(&mut parts.headers);
+    }
+    let body = if body.is_end_stream() {
+        Body::empty()
+    } else {
+        headers::frame(&mut parts.headers, &body);
+        Body::upload(body, passage.timeouts.body, activity.clone())
+    };
+    let request = Request::from_parts(parts, body);
+    let answer = passage.client.send(request, &activity).await.map_err(blame)?;
+    if !headers::is_framed_once(answer.headers()) {
+        return Err(ForwardError::Framing);
+    }
+    if answer.status().as_u16() == 101 {
+        return accept_switch(answer, switch.ok_or(ForwardError::Unasked)?, passage.hidden).await;
+    }
     let (mut parts, body) = answer.into_parts();
-    if parts.status.as_u16() == 101 {
+    parts.version = Version::HTTP_11;
+    headers::prepare_response(&mut parts.headers, passage.hidden, takes_trailers);
+    let trailers = if takes_trailers {
+        Trailers::Strip([Arc::clone(passage.protected), Arc::clone(passage.hidden)])
+    } else {
+        Trailers::Drop
+    };
+    Ok(Response::from_parts(parts, Body::answer(body, passage.timeouts.stall, trailers)))
+}
+
+async fn accept_switch(
+    answer: Response<Download>,
+    switch: &Switch,
+    hidden: &Protected,
+) -> Result<Response<Body>, ForwardError> {
+    if !headers::is_websocket(answer.headers()) {
         return Err(ForwardError::Unasked);
     }
-    if !headers::is_framed_plainly(&parts.headers) {
-        return Err(ForwardError::Coded);
-    }
-    parts.version = Version::HTTP_11;
-    headers::prepare_response(&mut parts.headers, hidden);
-    let (protected, hidden) = (Arc::clone(protected), Arc::clone(hidden));
-    let trailers = Trailers::Strip(Arc::new(move |trailers| {
-        protected.strip(trailers);
-        hidden.strip(trailers);
-    }));
-    Ok(Response::from_parts(parts, Body::passing(body, timeouts.stall, trailers)))
+    let (mut parts, body) = answer.into_parts();
+    let line = body.into_line().ok_or(ForwardError::Unasked)?;
+    let (stream, said) = line.switched().await;
+    switch.leave(Switched { stream, said });
+    headers::prepare_response(&mut parts.headers, hidden, false);
+    headers::ask_for_websocket(&mut parts.headers);
+    Ok(Response::from_parts(parts, Body::empty()))
 }
 
 /// The path and query go on byte for byte.
-fn readdress(parts: &mut Parts, client: &Client) -> Result<(), ForwardError> {
-    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-    if !target.starts_with('/') {
-        return Err(ForwardError::Target);
-    }
+fn readdress(parts: &mut Parts) -> Result<(), ForwardError> {
     if let (Entry::Vacant(host), Some(authority)) = (parts.headers.entry(HOST), parts.uri.authority()) {
         host.insert(HeaderValue::from_str(authority.as_str()).map_err(|_| ForwardError::Target)?);
     }
-    parts.uri = client.address(target).map_err(|_| ForwardError::Target)?;
+    let target = parts.uri.path_and_query().filter(|target| target.as_str().starts_with('/'));
+    parts.uri = Uri::from(target.ok_or(ForwardError::Target)?.clone());
     parts.version = Version::HTTP_11;
     Ok(())
 }
@@ -89,11 +126,10 @@ fn blame(no_answer: NoAnswer) -> ForwardError {
     let error: &(dyn std::error::Error + 'static) = &no_answer;
     let body = std::iter::successors(Some(error), |error| error.source())
         .find_map(|error| error.downcast_ref::<BodyError>());
-    match (body, &no_answer) {
-        (Some(BodyError::Stalled(_)), _) => ForwardError::VisitorLate,
-        (Some(BodyError::Broken(_)), _) => ForwardError::VisitorBroken,
-        (None, NoAnswer::Late(_)) => ForwardError::Late(no_answer),
-        (None, NoAnswer::Unreachable(_)) if is_timeout(error) => ForwardError::Late(no_answer),
-        (None, NoAnswer::Unreachable(_)) => ForwardError::Unreachable(no_answer),
+    match body {
+        Some(BodyError::Stalled(_)) => ForwardError::VisitorLate,
+        Some(BodyError::Broken(_)) => ForwardError::VisitorBroken,
+        None if is_timeout(&no_answer) => ForwardError::Late(no_answer),
+        None => ForwardError::Unreachable(no_answer),
     }
 }

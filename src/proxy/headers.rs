@@ -6,6 +6,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
+use http::{Method, Request, Version};
 use http_body::Body as HttpBody;
 use std::sync::LazyLock;
 
@@ -22,15 +23,15 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The request's id, on requests to the app and on answers of our own.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Meant for one connection, whether `Connection` names them or not.
-const HOP_BY_HOP: [HeaderName; 11] = [
+/// Meant for one connection, whether `Connection` names them or not. `Trailer` is looked after where
+/// trailers are.
+const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
     KEEP_ALIVE,
     PROXY_CONNECTION,
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
     TE,
-    TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
     HTTP2_SETTINGS,
@@ -66,10 +67,12 @@ pub struct Seen<'a> {
     pub request_id: &'a str,
 }
 
-/// Makes a visitor's header fields those of a request to the app.
-pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Seen<'_>) {
+/// Makes a visitor's header fields those of a request to the app. Returns whether the visitor takes
+/// trailers.
+pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Seen<'_>) -> bool {
     let takes_trailers = accepts_trailers(headers);
     remove_hop_by_hop(headers);
+    headers.remove(TRAILER);
     if takes_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         // RFC 9110 §10.1.4: whoever sends TE has to nominate it.
@@ -86,6 +89,30 @@ pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Se
         headers.remove(name);
     }
     describe(headers, seen);
+    takes_trailers
+}
+
+/// Whether this asks for a WebSocket (RFC 6455 §4.1): the one upgrade that passes.
+pub fn asks_for_websocket<B: HttpBody>(request: &Request<B>) -> bool {
+    let upgrade = |option: &[u8]| option.eq_ignore_ascii_case(b"upgrade");
+    request.version() == Version::HTTP_11
+        && request.method() == Method::GET
+        && request.body().is_end_stream()
+        && is_websocket(request.headers())
+        && options(request.headers(), &CONNECTION).any(upgrade)
+}
+
+/// Whether this speaks of a WebSocket, and of nothing else besides.
+pub fn is_websocket(headers: &HeaderMap) -> bool {
+    let mut protocols = options(headers, &UPGRADE);
+    let one = protocols.next().is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
+    one && protocols.next().is_none()
+}
+
+/// Asks for a WebSocket, or agrees to one.
+pub fn ask_for_websocket(headers: &mut HeaderMap) {
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
 }
 
 /// What a request of ours to the app says of the visitor's, as passing that through would.
@@ -103,14 +130,14 @@ pub fn describe_probe(headers: &mut HeaderMap, visitor: &HeaderMap, seen: &Seen<
     describe(headers, seen);
 }
 
-/// Makes the app's header fields those of an answer to the visitor, `hidden` ones left out.
-pub fn prepare_response(headers: &mut HeaderMap, hidden: &Protected) {
+/// Makes the app's header fields those of an answer to the visitor, `hidden` ones left out. The names
+/// of trailers stay where the visitor takes these: hyper sends none that `Trailer` does not name.
+pub fn prepare_response(headers: &mut HeaderMap, hidden: &Protected, takes_trailers: bool) {
     hidden.strip(headers);
-    // RFC 9112 §6.3: beside a transfer coding a length means nothing.
-    if headers.contains_key(TRANSFER_ENCODING) {
-        headers.remove(CONTENT_LENGTH);
-    }
     remove_hop_by_hop(headers);
+    if !takes_trailers {
+        headers.remove(TRAILER);
+    }
 }
 
 /// Whether the body is framed in a way that we can pass on: by a length, or by `chunked` alone. Any
@@ -124,6 +151,13 @@ pub fn is_framed_plainly(headers: &HeaderMap) -> bool {
     }
 }
 
+/// Whether an answer's body is framed in one way alone. A length beside a transfer coding means
+/// nothing to us and something to others (RFC 9112 §6.3).
+pub fn is_framed_once(headers: &HeaderMap) -> bool {
+    let coded = headers.contains_key(TRANSFER_ENCODING);
+    is_framed_plainly(headers) && !(coded && headers.contains_key(CONTENT_LENGTH))
+}
+
 /// A body without a length is chunked, also behind a method that seldom has one: hyper would leave
 /// such a body out.
 pub fn frame(headers: &mut HeaderMap, body: &impl HttpBody) {
@@ -133,8 +167,14 @@ pub fn frame(headers: &mut HeaderMap, body: &impl HttpBody) {
 }
 
 fn accepts_trailers(headers: &HeaderMap) -> bool {
-    let options = headers.get_all(TE).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
-    options.map(<[u8]>::trim_ascii).any(|option| option.eq_ignore_ascii_case(b"trailers"))
+    options(headers, &TE).any(|option| option.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// The items of a header that is a list (RFC 9110 §5.6.1).
+fn options<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
+    let items =
+        headers.get_all(name).into_iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    items.map(<[u8]>::trim_ascii).filter(|item| !item.is_empty())
 }
 
 /// `Connection` names what else goes. `Host` and the length stay: they belong to the message.

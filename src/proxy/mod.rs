@@ -2,5 +2,10 @@
 
 pub mod body;
 pub mod client;
+pub mod connect;
+pub mod download;
 pub mod forward;
 pub mod headers;
+pub mod line;
+pub mod pool;
+pub mod tunnel;

@@ -1,6 +1,6 @@
-//! Accepting connections, and ending them in order.
+//! Binding, and accepting connections.
 
-use super::patience::{Arrivals, HeadTimer, Watched};
+use super::connection::{self, Bounds, Origin, Phase};
 use super::reply;
 use super::socket::{SocketFile, refuse_live_socket};
 use crate::config::model::{Endpoint, Limits, Listen, Timeouts};
@@ -9,27 +9,25 @@ use crate::stream::Stream;
 use crate::trust::Peer;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
+use socket2::SockRef;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
-/// A bound socket.
+/// A bound socket, that workers can share.
 pub enum Listener {
     /// TCP.
-    Tcp(TcpListener),
+    Tcp(std::net::TcpListener),
     /// A unix socket, and its file.
-    Unix(UnixListener, SocketFile),
+    Unix(StdUnixListener, SocketFile),
 }
 
 /// Where a listener really listens.
@@ -54,11 +52,13 @@ impl Listener {
     /// Binds. A socket file that nobody answers is replaced; a live one is an error.
     pub async fn bind(listen: &Listen) -> io::Result<Self> {
         match &listen.at {
-            Endpoint::Tcp { host, port } => Ok(Self::Tcp(TcpListener::bind((host.as_str(), *port)).await?)),
+            Endpoint::Tcp { host, port } => {
+                TcpListener::bind((host.as_str(), *port)).await?.into_std().map(Self::Tcp)
+            }
             Endpoint::Unix(path) => {
                 refuse_live_socket(path).await?;
                 let (listener, file) = SocketFile::bind(path, listen.mode)?;
-                Ok(Self::Unix(listener, file))
+                Ok(Self::Unix(listener.into_std()?, file))
             }
         }
     }
@@ -71,15 +71,48 @@ impl Listener {
         }
     }
 
+    /// The same socket once more, for another runtime. One socket for all, rather than one each with
+    /// `SO_REUSEPORT`: then no second instance can share the port unseen, and whoever is idle accepts.
+    pub fn share(&self) -> io::Result<Shared> {
+        match self {
+            Self::Tcp(listener) => listener.try_clone().map(Shared::Tcp),
+            Self::Unix(listener, _) => listener.try_clone().map(Shared::Unix),
+        }
+    }
+}
+
+/// A worker's own handle of a bound socket.
+pub enum Shared {
+    /// TCP.
+    Tcp(std::net::TcpListener),
+    /// A unix socket.
+    Unix(StdUnixListener),
+}
+
+enum Acceptor {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Acceptor {
+    fn new(shared: Shared) -> io::Result<Self> {
+        match shared {
+            Shared::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
+            Shared::Unix(listener) => UnixListener::from_std(listener).map(Self::Unix),
+        }
+    }
+
     async fn accept(&self) -> io::Result<(Stream, Peer)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                // A visitor's answer should not wait for more of it; that failing is no reason to refuse.
+                // A visitor's answer should not wait for more of it, and a slow reader's progress
+                // should show before most of the queue is empty. Failing is no reason to refuse.
                 let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
                 Ok((Stream::Tcp(stream), Peer::ip(address.ip())))
             }
-            Self::Unix(listener, _) => {
+            Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let uid = stream.peer_cred().map(|credentials| credentials.uid()).ok();
                 Ok((Stream::Unix(stream), Peer::Unix(uid)))
@@ -88,14 +121,15 @@ impl Listener {
     }
 }
 
+/// How many bytes may wait in the kernel to be sent before it says that more can be written.
+const UNSENT: u32 = 128 << 10;
+
 /// How connections are to be served.
 #[derive(Clone)]
 pub struct Manner {
-    /// Bounds on what is read.
-    pub limits: Limits,
-    /// Bounds on waits.
-    pub timeouts: Timeouts,
-    /// One permit for each connection, over all listeners.
+    /// For each of them.
+    pub bounds: Bounds,
+    /// One permit for each connection, over all listeners and workers.
     pub permits: Arc<Semaphore>,
 }
 
@@ -103,19 +137,7 @@ impl Manner {
     /// Serves within these bounds.
     pub fn new(limits: Limits, timeouts: Timeouts) -> Self {
         let permits = Arc::new(Semaphore::new(limits.connections));
-        Self { limits, timeouts, permits }
-    }
-
-    fn builder(&self, arrivals: Arrivals) -> http1::Builder {
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(HeadTimer { head: self.timeouts.header, arrivals })
-            .header_read_timeout(self.timeouts.idle)
-            .max_headers(self.limits.headers)
-            .max_buf_size(self.limits.header_bytes.max(8192))
-            .preserve_header_case(true)
-            .half_close(true);
-        builder
+        Self { bounds: Bounds { limits, timeouts }, permits }
     }
 }
 
@@ -128,58 +150,62 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Accepts until told to stop, and then waits for what is in flight.
-pub async fn serve<H, F>(listener: Listener, manner: Manner, handler: H, mut stop: watch::Receiver<bool>)
-where
-    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send,
+/// Accepts until the phase says to stop. Each connection holds `open` as long as it lives.
+pub async fn accept<H, F>(
+    shared: Shared,
+    manner: Manner,
+    handler: H,
+    mut phase: watch::Receiver<Phase>,
+    open: mpsc::Sender<Infallible>,
+) where
+    H: Fn(Origin, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let graceful = GracefulShutdown::new();
+    let acceptor = match Acceptor::new(shared) {
+        Ok(acceptor) => acceptor,
+        Err(error) => return tracing::error!(%error, "cannot listen"),
+    };
+    let mut short = false;
     loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => spawn(stream, peer, &manner, handler.clone(), &graceful),
-                Err(error) => {
+        let accepted = tokio::select! {
+            accepted = acceptor.accept() => accepted,
+            _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                short = false;
+                spawn(stream, peer, &manner, handler.clone(), phase.clone(), open.clone());
+            }
+            Err(error) if is_about_one_connection(&error) => {}
+            Err(error) => {
+                // Once for each time that this begins: it would fill the log otherwise.
+                if !std::mem::replace(&mut short, true) {
                     tracing::warn!(%error, "cannot accept");
-                    if !is_about_one_connection(&error) {
-                        tokio::time::sleep(SHORT_OF_RESOURCES).await;
-                    }
                 }
-            },
-            () = told(&mut stop) => break,
+                tokio::time::sleep(SHORT_OF_RESOURCES).await;
+            }
         }
     }
-    drop(listener);
-    graceful.shutdown().await;
 }
 
-async fn told(stop: &mut watch::Receiver<bool>) {
-    // An error means that whoever could tell is gone, which is telling enough.
-    drop(stop.wait_for(|stop| *stop).await);
-}
-
-fn spawn<H, F>(stream: Stream, peer: Peer, manner: &Manner, handler: H, graceful: &GracefulShutdown)
-where
-    H: Fn(Peer, Request<Incoming>) -> F + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send,
+fn spawn<H, F>(
+    stream: Stream,
+    peer: Peer,
+    manner: &Manner,
+    handler: H,
+    phase: watch::Receiver<Phase>,
+    open: mpsc::Sender<Infallible>,
+) where
+    H: Fn(Origin, Request<Incoming>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
 {
     let Ok(permit) = Arc::clone(&manner.permits).try_acquire_owned() else {
         tokio::spawn(reply::turn_away(stream));
         return;
     };
-    let arrivals = Arrivals::default();
-    let builder = manner.builder(arrivals.clone());
-    let io = Watched::new(TokioIo::new(stream), arrivals, manner.timeouts.stall);
-    let handler = Arc::new(handler);
-    let service = service_fn(move |request| {
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, Infallible>(handler(peer, request).await) }
-    });
-    let connection = graceful.watch(builder.serve_connection(io, service));
+    let bounds = manner.bounds;
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%peer, %error, "connection ended");
-        }
-        drop(permit);
+        connection::serve(stream, peer, bounds, handler, phase).await;
+        drop((permit, open));
     });
 }

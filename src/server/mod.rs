@@ -1,9 +1,11 @@
 //! HTTP in: listeners, the visitor's requests, the operator's.
 
 pub mod admin;
+pub mod connection;
 pub mod listener;
 pub mod page;
 pub mod patience;
 pub mod reply;
 pub mod service;
 pub mod socket;
+pub mod worker;

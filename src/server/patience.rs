@@ -1,35 +1,75 @@
-//! How long a visitor's connection may keep us waiting.
+//! How a connection is getting on, and how long it may keep us waiting.
 //!
-//! hyper has one timeout for the head of a request, which runs while a kept-alive connection is idle
-//! as well. Idle connections deserve more patience than half-sent heads, so hyper is given the long
-//! wait and this timer, which shortens it as soon as a byte has arrived.
-//!
-//! hyper has none for a visitor who takes no answer: it stops asking for more of it, and waits. So
-//! the connection itself ends a write that makes no progress.
+//! hyper's own timer cannot tell a kept-alive connection from a half-sent head, and it has none for a
+//! visitor who takes no answer. So the bytes are watched on their way, and whoever serves the
+//! connection looks at its [`Pulse`] once in a while.
 
-use hyper::rt::{Read, ReadBufCursor, Sleep, Timer, Write};
+use bytes::Bytes;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Counts the reads that brought something.
-#[derive(Clone, Default)]
-pub struct Arrivals(Arc<AtomicU32>);
+/// What a connection has done. Written by its bytes and its requests, read by its clock.
+#[derive(Default)]
+pub struct Pulse {
+    /// Reads that brought something, or the end.
+    reads: AtomicU32,
+    /// Requests that have begun.
+    begun: AtomicU32,
+    /// Requests that have begun, and whose answers have not ended.
+    open: AtomicU32,
+    /// Whether bytes wait for a reader.
+    blocked: AtomicBool,
+}
 
-impl Arrivals {
-    fn count(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beat {
+    /// Reads that brought something, or the end.
+    pub reads: u32,
+    /// Requests that have begun.
+    pub begun: u32,
+}
+
+impl Pulse {
+    /// How far it has come.
+    pub fn beat(&self) -> Beat {
+        Beat { reads: self.reads.load(Ordering::Relaxed), begun: self.begun.load(Ordering::Relaxed) }
+    }
+
+    /// Whether no request is open, and every byte of the answers is gone.
+    pub fn is_at_rest(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0 && !self.blocked.load(Ordering::Relaxed)
+    }
+
+    /// A request begins; it ends with what is returned.
+    pub fn open(self: &Arc<Self>) -> Open {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Open(Arc::clone(self))
     }
 }
 
-/// A connection that counts its arrivals, and does not wait for ever to be rid of its bytes.
+/// An open request.
+pub struct Open(Arc<Pulse>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection whose pulse is taken, and which does not wait for ever to be rid of its bytes.
 pub struct Watched<I> {
     inner: I,
-    arrivals: Arrivals,
+    /// What was read already, and comes first.
+    before: Bytes,
+    pulse: Arc<Pulse>,
     stall: Duration,
     /// Made at the first wait: most writes never wait.
     alarm: Option<Pin<Box<tokio::time::Sleep>>>,
@@ -37,16 +77,24 @@ pub struct Watched<I> {
 
 impl<I> Watched<I> {
     /// Watches the connection.
-    pub fn new(inner: I, arrivals: Arrivals, stall: Duration) -> Self {
-        Self { inner, arrivals, stall, alarm: None }
+    pub fn new(inner: I, before: Bytes, pulse: Arc<Pulse>, stall: Duration) -> Self {
+        Self { inner, before, pulse, stall, alarm: None }
+    }
+
+    /// The connection, and what was not read of what came before.
+    pub fn into_inner(self) -> (I, Bytes) {
+        (self.inner, self.before)
     }
 
     /// What came of a write: an error, where it has waited too long.
     fn timed<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.alarm = None;
+            if self.alarm.take().is_some() {
+                self.pulse.blocked.store(false, Ordering::Relaxed);
+            }
             return written;
         }
+        self.pulse.blocked.store(true, Ordering::Relaxed);
         let stall = self.stall;
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
         ready!(alarm.as_mut().poll(cx));
@@ -58,11 +106,16 @@ impl<I: Read + Unpin> Read for Watched<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
+        mut buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.before.is_empty() {
+            let some = self.before.len().min(buf.remaining());
+            buf.put_slice(&self.before.split_to(some));
+            return Poll::Ready(Ok(()));
+        }
         let read = Pin::new(&mut self.inner).poll_read(cx, buf);
         if read.is_ready() {
-            self.arrivals.0.fetch_add(1, Ordering::Relaxed);
+            self.pulse.reads.fetch_add(1, Ordering::Relaxed);
         }
         read
     }
@@ -95,57 +148,5 @@ impl<I: Write + Unpin> Write for Watched<I> {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
         self.timed(cx, written)
-    }
-}
-
-/// The timer of one connection.
-pub struct HeadTimer {
-    /// For a head that has begun, and for the first one.
-    pub head: Duration,
-    /// The connection's arrivals.
-    pub arrivals: Arrivals,
-}
-
-impl Timer for HeadTimer {
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        self.sleep_until(Instant::now() + duration)
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        let begun = self.arrivals.count();
-        let deadline = if begun == 0 { deadline.min(Instant::now() + self.head) } else { deadline };
-        let alarm = Box::pin(tokio::time::sleep_until(deadline.into()));
-        Box::pin(HeadSleep {
-            alarm,
-            head: self.head,
-            arrivals: self.arrivals.clone(),
-            begun,
-            cut: begun == 0,
-        })
-    }
-}
-
-struct HeadSleep {
-    alarm: Pin<Box<tokio::time::Sleep>>,
-    head: Duration,
-    arrivals: Arrivals,
-    begun: u32,
-    cut: bool,
-}
-
-impl Sleep for HeadSleep {}
-
-impl Future for HeadSleep {
-    type Output = ();
-
-    /// hyper polls this after every read that did not complete a head.
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.cut && self.arrivals.count() != self.begun {
-            self.cut = true;
-            let deadline = tokio::time::Instant::now() + self.head;
-            let sooner = deadline.min(self.alarm.deadline());
-            self.alarm.as_mut().reset(sooner);
-        }
-        self.alarm.as_mut().poll(cx)
     }
 }

@@ -42,7 +42,7 @@ impl Failure {
         match error {
             ForwardError::VisitorLate => Self::VisitorLate,
             ForwardError::VisitorBroken | ForwardError::Target => Self::VisitorBroken,
-            ForwardError::Unreachable(_) | ForwardError::Unasked | ForwardError::Coded => Self::Unreachable,
+            ForwardError::Unreachable(_) | ForwardError::Unasked | ForwardError::Framing => Self::Unreachable,
             ForwardError::Late(_) => Self::Late,
         }
     }

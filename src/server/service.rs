@@ -1,5 +1,6 @@
 //! The life of one request.
 
+use super::connection::Origin;
 use super::reply::{self, Failure};
 use crate::config::Config;
 use crate::config::model::{From, Integration, Jwt, Policy, Probe, SignedOut};
@@ -8,8 +9,9 @@ use crate::fields::Source;
 use crate::protected::Protected;
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
-use crate::proxy::forward::forward;
+use crate::proxy::forward::{Passage, forward};
 use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly};
+use crate::proxy::tunnel::Switch;
 use crate::refusal::{Code, Refusal};
 use crate::route::{self, Door, Owner, Route};
 use crate::session;
@@ -30,11 +32,10 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::task::JoinSet;
 
-/// Everything that requests are answered from.
+/// Everything that a worker answers requests from.
 pub struct Service {
-    config: Config,
+    config: Arc<Config>,
     /// Shared with the bodies that outlive a request's handling.
     protected: Arc<Protected>,
     /// The fields' headers, where the app's answers have them: no visitor's business.
@@ -46,8 +47,6 @@ pub struct Service {
     probed: Option<Client>,
     /// Whom a token's issuer keeps its keys with, where they are fetched.
     issuer: Option<Arc<jwks::Source>>,
-    /// What goes on beside the requests, and ends with the service.
-    _beside: JoinSet<()>,
 }
 
 /// An answer, and what the access line says of it.
@@ -72,9 +71,17 @@ impl Visit<'_> {
     }
 }
 
+/// Whom a token's issuer keeps its keys with, where they are fetched.
+pub fn issuer(config: &Config) -> Option<Arc<jwks::Source>> {
+    match &config.policy.from {
+        From::Jwt(jwt) => jwks::Source::of(jwt, &config.timeouts),
+        _ => None,
+    }
+}
+
 impl Service {
-    /// A service for this configuration, in the runtime that it is made in.
-    pub fn new(config: Config) -> Self {
+    /// A service for this configuration.
+    pub fn new(config: Arc<Config>, issuer: Option<Arc<jwks::Source>>) -> Self {
         let client = config.upstream.as_ref().map(|upstream| Client::new(upstream, &config.timeouts));
         let probed = match &config.policy.from {
             From::Probe(Probe { elsewhere: Some((at, _)), timeout, .. }) => {
@@ -82,29 +89,22 @@ impl Service {
             }
             _ => None,
         };
-        let issuer = match &config.policy.from {
-            From::Jwt(jwt) => jwks::Source::of(jwt, &config.timeouts),
-            _ => None,
-        };
-        let mut beside = JoinSet::new();
-        if let Some(issuer) = &issuer {
-            beside.spawn(Arc::clone(issuer).keep());
-        }
         let protected = Arc::new(config.policy.protected.clone());
         let hidden = Arc::new(hidden(&config.policy));
         let shown = Arc::default();
-        Self { config, protected, hidden, shown, client, probed, issuer, _beside: beside }
+        Self { config, protected, hidden, shown, client, probed, issuer }
     }
 
     /// Answers one request.
-    pub async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
+    pub async fn answer(&self, origin: Origin, request: Request<Incoming>) -> Response<Body> {
+        let peer = origin.peer;
         let started = Instant::now();
         let trusted = self.config.policy.trust.admit(peer, request.headers());
         // A trusted peer's id is taken over, so that its log and ours name the request alike.
         let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
         let id = given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh);
         let route = self.owner(request.uri().path());
-        let answered = self.route(peer, trusted, request, &id).await;
+        let answered = self.route(origin, trusted, request, &id).await;
         if self.config.log.access {
             let status = answered.response.status().as_u16();
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -126,7 +126,7 @@ impl Service {
 
     async fn route(
         &self,
-        peer: Peer,
+        Origin { peer, switch }: Origin,
         trusted: Option<TrustedPeer>,
         request: Request<Incoming>,
         id: &RequestId,
@@ -155,7 +155,8 @@ impl Service {
         match decide::screen(&self.config.policy, head) {
             Ok(Screened::Pass(trusted)) => {
                 let request = Request::from_parts(parts, body);
-                self.pass(peer, trusted, request, id).await
+                let seen = Seen { peer, trusted, scheme: "http", request_id: id.as_str() };
+                self.pass(&seen, switch.as_ref(), request, id).await
             }
             Ok(Screened::Install(ask)) => self.install(ask, &visit, body).await,
             Err(refusal) => self.refuse(&visit, None, &refusal),
@@ -224,8 +225,8 @@ impl Service {
             return self.refuse(visit, Some(ask), &probe::unavailable("there is no app to ask", false));
         };
         let request = Request::from_parts(parts, body);
-        let timeouts = &self.config.timeouts;
-        match forward(client, &self.protected, timeouts, request, &visit.seen(), &self.shown).await {
+        let passage = self.passage(client, &self.shown);
+        match forward(&passage, request, &visit.seen(), None).await {
             Ok(mut response) => {
                 let answer = Answer { headers: response.headers().clone(), json: None };
                 if response.status().as_u16() == 200 && answer.speaks(&self.config.policy) {
@@ -282,8 +283,8 @@ impl Service {
     /// Passes the request through to the app.
     async fn pass(
         &self,
-        peer: Peer,
-        trusted: Option<TrustedPeer>,
+        seen: &Seen<'_>,
+        switch: Option<&Switch>,
         request: Request<Incoming>,
         id: &RequestId,
     ) -> Answered {
@@ -293,9 +294,7 @@ impl Service {
             Answered { response: reply::failure(failure, &headers, id), code: failure.as_str() }
         };
         let Some(client) = &self.client else { return failed(Failure::NoApp) };
-        let seen = Seen { peer, trusted, scheme: "http", request_id: id.as_str() };
-        let timeouts = &self.config.timeouts;
-        match forward(client, &self.protected, timeouts, request, &seen, &self.hidden).await {
+        match forward(&self.passage(client, &self.hidden), request, seen, switch).await {
             Ok(response) => Answered { response, code: "passed" },
             Err(error) => {
                 let failure = Failure::from(&error);
@@ -303,6 +302,10 @@ impl Service {
                 failed(failure)
             }
         }
+    }
+
+    fn passage<'s>(&'s self, client: &'s Client, hidden: &'s Arc<Protected>) -> Passage<'s> {
+        Passage { client, protected: &self.protected, hidden, timeouts: &self.config.timeouts }
     }
 
     fn conclude(&self, visit: &Visit<'_>, ask: Ask<'_, '_>, minted: Result<Answered, Refusal>) -> Answered {

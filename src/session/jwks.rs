@@ -6,8 +6,8 @@ use crate::proxy::body::{Activity, Body};
 use crate::proxy::client::Client;
 use crate::token::jwks::{JwksFault, KeySet};
 use crate::token::verify::Verifier;
-use http::Request;
 use http::header::{ACCEPT, HOST, HeaderValue};
+use http::{Request, Uri};
 use http_body_util::{BodyExt, Limited};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,7 +93,7 @@ impl Source {
 
     async fn fetch(&self) -> Result<KeySet, NoKeys> {
         let mut request = Request::new(Body::empty());
-        *request.uri_mut() = self.client.address(&self.url.path).map_err(|_| NoKeys::Unaskable)?;
+        *request.uri_mut() = Uri::try_from(&self.url.path).map_err(|_| NoKeys::Unaskable)?;
         let host = HeaderValue::from_str(&self.url.host).map_err(|_| NoKeys::Unaskable)?;
         request.headers_mut().insert(HOST, host);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));

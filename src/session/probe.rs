@@ -8,12 +8,12 @@ use crate::config::model::{Policy, Probe};
 use crate::fields::Source;
 use crate::proxy::body::{Activity, Body};
 use crate::proxy::client::{Client, NoAnswer, is_timeout};
+use crate::proxy::download::Download;
 use crate::proxy::headers::{Seen, describe_probe};
 use crate::refusal::{Code, Refusal};
-use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Uri};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
@@ -39,7 +39,7 @@ pub async fn ask(
 ) -> Result<Told, Refusal> {
     let unaskable = |_| unavailable("the question cannot be written", false);
     let mut request = Request::new(Body::empty());
-    *request.uri_mut() = client.address(&probe.path).map_err(unaskable)?;
+    *request.uri_mut() = Uri::try_from(&probe.path).map_err(unaskable)?;
     *request.headers_mut() = question(probe, visitor, seen);
     let deadline = Instant::now() + probe.timeout;
     let answered = timeout_at(deadline, client.send(request, &Activity::start())).await;
@@ -84,7 +84,7 @@ fn question(probe: &Probe, visitor: &HeaderMap, seen: &Seen<'_>) -> HeaderMap {
 async fn read(
     ok: bool,
     headers: &HeaderMap,
-    body: Incoming,
+    body: Download,
     policy: &Policy,
 ) -> Result<Option<serde_json::Value>, Refusal> {
     let wants_json = policy.fields.iter().any(|field| matches!(field.source, Source::Json(_)));
@@ -114,7 +114,7 @@ fn late(_: Elapsed) -> Refusal {
 }
 
 fn silent(error: &NoAnswer) -> Refusal {
-    let late = matches!(error, NoAnswer::Late(_)) || is_timeout(error);
+    let late = is_timeout(error);
     unavailable(if late { "no answer in time" } else { "no answer" }, late)
 }
 

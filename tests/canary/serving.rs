@@ -179,7 +179,7 @@ fn assert_told(log: &str, expected: &[(String, &'static str)]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn no_canary_sings_in_json() {
     let (log, expected) = printed("json").await;
     assert_told(&log, &expected);
@@ -190,7 +190,7 @@ async fn no_canary_sings_in_json() {
     assert_silent("the log", &log);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn no_canary_sings_in_text() {
     let (log, expected) = printed("text").await;
     assert_told(&log, &expected);
@@ -199,7 +199,7 @@ async fn no_canary_sings_in_text() {
 }
 
 /// Without an app to be found, without a key, and with nothing to listen at.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn no_canary_sings_where_something_is_missing() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let app = gone.local_addr().unwrap();

@@ -115,7 +115,7 @@ impl Sidecar {
     /// A program that need not listen on TCP.
     pub async fn start_anywhere(text: &str) -> program::Running {
         let loaded = load(text).unwrap_or_else(|invalid| panic!("{invalid}"));
-        program::start(loaded.config).await.unwrap()
+        program::start(loaded.config, program::default_workers()).await.unwrap()
     }
 
     /// Where the operator is.

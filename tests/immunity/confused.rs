@@ -26,7 +26,7 @@ async fn mint_many(sidecar: Arc<Sidecar>, first: usize, count: usize) -> Vec<(St
     minted
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_thousand_at_once_are_each_their_own() {
     let (_app, sidecar) = pair().await;
     let sidecar = Arc::new(sidecar);

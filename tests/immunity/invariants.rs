@@ -5,11 +5,11 @@ use crate::spelling::PROTECTED;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 /// Plays a property over sockets: one sidecar for all cases.
 fn for_all<S: Strategy>(strategy: &S, holds: impl Fn(&Fixture, S::Value) -> Result<(), TestCaseError>) {
-    let runtime = Runtime::new().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (app, sidecar) = runtime.block_on(pair());
     let fixture = Fixture { runtime, app, sidecar };
     let config = Config { cases: 256, failure_persistence: None, ..Config::default() };

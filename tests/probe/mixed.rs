@@ -41,7 +41,7 @@ fn own(n: usize) -> String {
     say(known(&[&format!("X-Tenant-Id: t{n}"), &format!("Set-Cookie: sid={n}")]))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn probes_with_different_cookies() {
     let app = app().await;
     let sidecar = Sidecar::start(&probing(&app)).await;
@@ -49,7 +49,7 @@ async fn probes_with_different_cookies() {
     assert_eq!(app.count(), MANY);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn handoffs_with_different_cookies() {
     let app = app().await;
     let sidecar = Sidecar::start(&handing_off(&app)).await;
@@ -58,7 +58,7 @@ async fn handoffs_with_different_cookies() {
 }
 
 /// Who is asked for twice is asked for twice: nothing is kept under a cookie.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn probes_with_the_same_cookie_and_different_answers() {
     let app = App::answering(|asked| {
         let n = asked.values("x-request-id")[0].to_owned();

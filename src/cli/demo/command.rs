@@ -27,7 +27,8 @@ pub(in crate::cli) fn run(args: &DemoArgs) -> Result<(), u8> {
         say(CONFIG);
         return Ok(());
     }
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(&error))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed(&error))?;
     runtime.block_on(demo(args.listen)).map_err(|error| failed(&*error))
 }
 
@@ -58,7 +59,8 @@ async fn demo(listen: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
 async fn sidecar(text: String) -> Result<(Running, SocketAddr), String> {
     let options = Options { env: &environment, without_secrets: false, listen: None };
     let loaded = config::load_text("demo.yaml", &text, &options).map_err(|invalid| invalid.to_string())?;
-    let running = app::start(loaded.config).await.map_err(|error| error.to_string())?;
+    let running =
+        app::start(loaded.config, app::default_workers()).await.map_err(|error| error.to_string())?;
     match running.bound.first() {
         Some(Bound::Tcp(address)) => {
             let address = *address;

@@ -5,16 +5,17 @@ use super::pages::{self, Policy};
 use super::people::Sessions;
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
-use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 /// The peer that the sidecar sees, and trusts by its `trust.peers`.
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -24,18 +25,12 @@ const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub struct Front {
     sessions: Arc<Sessions>,
     sidecar: SocketAddr,
-    client: Client<HttpConnector, Incoming>,
 }
 
 impl Front {
     /// A front before the sidecar at that address.
     pub fn new(sessions: Arc<Sessions>, sidecar: SocketAddr) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_local_address(Some(PEER));
-        connector.set_connect_timeout(Some(Duration::from_secs(2)));
-        // No connection is kept, as in nginx: none can turn out to be closed when it is needed.
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Self { sessions, sidecar, client }
+        Self { sessions, sidecar }
     }
 
     /// Passes one request on to the sidecar.
@@ -47,18 +42,27 @@ impl Front {
         let Some(request) = self.passed_on(peer, request) else {
             return failed(StatusCode::BAD_REQUEST, "That is no address that could be passed on.");
         };
-        match self.client.request(request).await {
-            Ok(mut answer) => {
+        match self.ask(request).await {
+            Some(mut answer) => {
                 hop_by_hop(answer.headers_mut());
                 answer.map(Either::Left)
             }
-            Err(_) => failed(StatusCode::BAD_GATEWAY, "The sidecar did not answer."),
+            None => failed(StatusCode::BAD_GATEWAY, "The sidecar did not answer."),
         }
+    }
+
+    /// No connection is kept, as in nginx: none can turn out to be closed when it is needed.
+    async fn ask(&self, request: Request<Incoming>) -> Option<Response<Incoming>> {
+        let connected = timeout(Duration::from_secs(2), connect(self.sidecar)).await;
+        let stream = TokioIo::new(connected.ok()?.ok()?);
+        let (mut sender, connection) = http1::handshake(stream).await.ok()?;
+        tokio::spawn(connection);
+        sender.send_request(request).await.ok()
     }
 
     fn passed_on(&self, peer: SocketAddr, request: Request<Incoming>) -> Option<Request<Incoming>> {
         let (mut parts, body) = request.into_parts();
-        parts.uri = destination(self.sidecar, parts.uri.path_and_query()?)?;
+        parts.uri = Uri::from(parts.uri.path_and_query()?.clone());
         parts.version = Version::HTTP_11;
         let person = self.sessions.of(&parts.headers);
         hop_by_hop(&mut parts.headers);
@@ -71,9 +75,10 @@ impl Front {
     }
 }
 
-fn destination(sidecar: SocketAddr, path: &PathAndQuery) -> Option<Uri> {
-    let uri = Uri::builder().scheme(Scheme::HTTP).authority(sidecar.to_string());
-    uri.path_and_query(path.clone()).build().ok()
+async fn connect(sidecar: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(PEER, 0))?;
+    socket.connect(sidecar).await
 }
 
 fn failed(status: StatusCode, text: &str) -> Response<Either<Incoming, Full<Bytes>>> {

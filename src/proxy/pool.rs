@@ -1,0 +1,99 @@
+//! Idle connections to the app: last in, first out, so that few stay warm and the rest grow old.
+
+use super::line::Line;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The most that are kept.
+const MOST: usize = 256;
+/// A connection that was idle for longer is looked at more closely before it gets a request that
+/// cannot be sent again.
+const FRESH: Duration = Duration::from_millis(5);
+
+/// The idle connections to one place. Each worker has its own: nobody contends for it.
+pub struct Pool {
+    idle: Mutex<Idle>,
+    keepalive: Duration,
+}
+
+#[derive(Default)]
+struct Idle {
+    /// The oldest first, with the time since which each is idle.
+    lines: VecDeque<(Instant, Line)>,
+    /// Whether somebody sees to those that grow old.
+    tended: bool,
+}
+
+impl Pool {
+    /// Keeps connections for so long.
+    pub fn new(keepalive: Duration) -> Arc<Self> {
+        Arc::new(Self { idle: Mutex::default(), keepalive })
+    }
+
+    /// A connection that can take a request now. For a request that cannot be sent twice, `only_once`,
+    /// the system is first asked for news of connections that have been idle for a while.
+    pub async fn take(&self, only_once: bool) -> Option<Line> {
+        let stale = |since: Instant| since.elapsed() > FRESH;
+        if only_once && self.idle().lines.back().is_some_and(|(since, _)| stale(*since)) {
+            // The runtime polls its sockets before it comes back to us.
+            tokio::task::yield_now().await;
+        }
+        poll_fn(|cx| Poll::Ready(self.pop(cx))).await
+    }
+
+    fn pop(&self, cx: &mut Context<'_>) -> Option<Line> {
+        let mut idle = self.idle();
+        while let Some((since, mut line)) = idle.lines.pop_back() {
+            if since.elapsed() >= self.keepalive {
+                // All others are older still.
+                idle.lines.clear();
+                return None;
+            }
+            if line.is_idle(cx) {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    /// Takes back a connection whose answer has ended, if it can be used again.
+    pub fn give_back(self: &Arc<Self>, mut line: Line, cx: &mut Context<'_>) {
+        if self.keepalive.is_zero() || !line.is_idle(cx) {
+            return;
+        }
+        let mut idle = self.idle();
+        if idle.lines.len() >= MOST {
+            idle.lines.pop_front();
+        }
+        idle.lines.push_back((Instant::now(), line));
+        if !std::mem::replace(&mut idle.tended, true) {
+            tokio::spawn(Arc::clone(self).tend());
+        }
+    }
+
+    /// Closes what has been idle for too long, until nothing is left to see to.
+    async fn tend(self: Arc<Self>) {
+        while let Some(oldest) = self.close_old() {
+            tokio::time::sleep_until(oldest + self.keepalive).await;
+        }
+    }
+
+    /// Since when the oldest is idle that may stay.
+    fn close_old(&self) -> Option<Instant> {
+        let mut idle = self.idle();
+        while idle.lines.front().is_some_and(|(since, _)| since.elapsed() >= self.keepalive) {
+            idle.lines.pop_front();
+        }
+        let oldest = idle.lines.front().map(|(since, _)| *since);
+        idle.tended = oldest.is_some();
+        oldest
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

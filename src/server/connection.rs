@@ -1,0 +1,291 @@
+//! The life of one visitor's connection.
+//!
+//! ```text
+//! parked ──first byte──▶ active ──nothing for a while──▶ parked
+//!                          ├──visitor and app agree──▶ tunnel
+//!                          └──last answer──▶ linger ──▶ closed
+//! ```
+//!
+//! hyper holds some 10 KiB for a connection, whether anything happens on it or not. So a connection
+//! that is at rest is taken out of hyper's hands, and given to a new instance with its next byte:
+//! parked it is a socket, a timer and a small task.
+
+use super::patience::{Beat, Open, Pulse, Watched};
+use crate::config::model::{Limits, Timeouts};
+use crate::proxy::body::{Body, BodyError};
+use crate::proxy::tunnel::{Switch, carry};
+use crate::stream::Stream;
+use crate::trust::Peer;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, timeout_at};
+
+/// How often a connection is looked at, at most.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a visitor may go on sending what nobody reads any more.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Where a request comes from.
+pub struct Origin {
+    /// The other end of the socket.
+    pub peer: Peer,
+    /// Where the app's side goes if the connection leaves HTTP.
+    pub switch: Option<Switch>,
+}
+
+/// How connections are served.
+#[derive(Clone, Copy)]
+pub struct Bounds {
+    /// On what is read.
+    pub limits: Limits,
+    /// On waits.
+    pub timeouts: Timeouts,
+}
+
+/// Whether connections may go on taking requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// They may.
+    Serving,
+    /// Each answers what it has, and ends.
+    Draining,
+    /// What is left is cut off.
+    Cut,
+}
+
+/// A connection between requests.
+struct Parked {
+    stream: Stream,
+    /// What has come of the next request already.
+    said: Bytes,
+    /// When it is closed if nothing comes.
+    until: Instant,
+}
+
+/// Serves a connection until it ends.
+pub async fn serve<H, F>(
+    stream: Stream,
+    peer: Peer,
+    bounds: Bounds,
+    handler: H,
+    mut phase: watch::Receiver<Phase>,
+) where
+    H: Fn(Origin, Request<Incoming>) -> F,
+    F: Future<Output = Response<Body>>,
+{
+    let mut parked = Parked { stream, said: Bytes::new(), until: Instant::now() + bounds.timeouts.header };
+    loop {
+        if parked.said.is_empty() {
+            tokio::select! {
+                readable = parked.stream.readable() => if readable.is_err() { return },
+                () = tokio::time::sleep_until(parked.until) => return,
+                () = ends(&mut phase) => return,
+            }
+        }
+        let active = Active::new(parked, peer, bounds, &handler);
+        match Box::pin(active.run(&mut phase)).await {
+            Some(rested) => parked = rested,
+            None => return,
+        }
+    }
+}
+
+/// Returns when no more requests are to be taken.
+async fn ends(phase: &mut watch::Receiver<Phase>) {
+    // An error means that whoever could tell is gone, which is telling enough.
+    drop(phase.wait_for(|phase| *phase != Phase::Serving).await);
+}
+
+/// A connection in hyper's hands.
+struct Active<'h, H> {
+    parked: Parked,
+    peer: Peer,
+    bounds: Bounds,
+    handler: &'h H,
+    pulse: Arc<Pulse>,
+    switch: Switch,
+}
+
+/// What a look at the clock found.
+enum Found {
+    /// It goes on; look again then.
+    Busy(Instant),
+    /// Nothing happens.
+    Rest,
+    /// A head is taking too long.
+    Late,
+}
+
+impl<'h, H, F> Active<'h, H>
+where
+    H: Fn(Origin, Request<Incoming>) -> F,
+    F: Future<Output = Response<Body>>,
+{
+    fn new(parked: Parked, peer: Peer, bounds: Bounds, handler: &'h H) -> Self {
+        Self { parked, peer, bounds, handler, pulse: Arc::default(), switch: Switch::default() }
+    }
+
+    /// Runs it until it ends, or is at rest.
+    async fn run(self, phase: &mut watch::Receiver<Phase>) -> Option<Parked> {
+        let Self { parked, peer, bounds, handler, pulse, switch } = self;
+        let mut clock = Clock::new(&pulse, bounds.timeouts, !parked.said.is_empty());
+        let io = TokioIo::new(parked.stream);
+        let io = Watched::new(io, parked.said, Arc::clone(&pulse), bounds.timeouts.stall);
+        let service = service_fn(|request| {
+            let open = pulse.open();
+            let answer = handler(Origin { peer, switch: Some(switch.clone()) }, request);
+            async move { Ok::<_, Infallible>(answer.await.map(|body| Served { body, _open: open })) }
+        });
+        let mut connection = builder(bounds.limits).serve_connection(io, service);
+        let mut ending = pin!(ends(phase));
+        let mut told = false;
+        let ended = poll_fn(|cx| {
+            if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
+                return Poll::Ready(Some(ended));
+            }
+            if !told && ending.as_mut().poll(cx).is_ready() {
+                told = true;
+                Pin::new(&mut connection).graceful_shutdown();
+                return Pin::new(&mut connection).poll(cx).map(Some);
+            }
+            clock.poll(cx).map(|()| None)
+        })
+        .await;
+        match ended {
+            None if clock.late => tracing::debug!(%peer, "a head took too long"),
+            None => {
+                let parts = connection.into_parts();
+                let (io, _) = parts.io.into_inner();
+                let until = Instant::now() + bounds.timeouts.idle.saturating_sub(clock.tick);
+                return Some(Parked { stream: io.into_inner(), said: parts.read_buf, until });
+            }
+            Some(Err(error)) => tracing::debug!(%peer, %error, "connection ended"),
+            Some(Ok(())) => {
+                let parts = connection.into_parts();
+                let (io, _) = parts.io.into_inner();
+                match switch.take() {
+                    Some(app) => {
+                        let visitor = io.into_inner();
+                        drop(carry(visitor, parts.read_buf, app, bounds.timeouts.tunnel).await);
+                    }
+                    None => linger(io.into_inner()).await,
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Bounds on heads are hyper's; waiting for them is not.
+fn builder(limits: Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .header_read_timeout(None)
+        .max_headers(limits.headers)
+        .max_buf_size(limits.header_bytes.max(8192))
+        .preserve_header_case(true)
+        .half_close(true);
+    builder
+}
+
+/// Reads what still comes, for a moment: a socket closed over unread bytes is reset, and the answer
+/// that is on its way is lost with it.
+async fn linger(mut stream: Stream) {
+    let deadline = Instant::now() + LINGER;
+    let mut nobody = [0; 1024];
+    while let Ok(Ok(1..)) = timeout_at(deadline, stream.read(&mut nobody)).await {}
+}
+
+/// Tells when a connection is at rest, and when a head is late.
+struct Clock<'p> {
+    pulse: &'p Pulse,
+    header: Duration,
+    tick: Duration,
+    alarm: Pin<Box<Sleep>>,
+    mark: Beat,
+    /// Since when a head has been coming.
+    head: Option<Instant>,
+    late: bool,
+}
+
+impl<'p> Clock<'p> {
+    fn new(pulse: &'p Pulse, timeouts: Timeouts, begun: bool) -> Self {
+        let tick = TICK.min(timeouts.idle / 4).min(timeouts.header / 4);
+        let now = Instant::now();
+        let alarm = Box::pin(tokio::time::sleep_until(now + tick));
+        let head = begun.then_some(now);
+        Self { pulse, header: timeouts.header, tick, alarm, mark: Beat::default(), head, late: false }
+    }
+
+    /// Ready when the connection is at rest, or late.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.alarm.as_mut().poll(cx).is_ready() {
+            match self.look(Instant::now()) {
+                Found::Busy(next) => self.alarm.as_mut().reset(next),
+                Found::Rest => return Poll::Ready(()),
+                Found::Late => {
+                    self.late = true;
+                    return Poll::Ready(());
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    fn look(&mut self, now: Instant) -> Found {
+        let beat = self.pulse.beat();
+        let before = std::mem::replace(&mut self.mark, beat);
+        if !self.pulse.is_at_rest() || beat.begun != before.begun {
+            self.head = None;
+            return Found::Busy(now + self.tick);
+        }
+        // All that comes while no request is open is the head of the next.
+        if beat.reads != before.reads {
+            self.head.get_or_insert(now - self.tick);
+        }
+        match self.head {
+            None => Found::Rest,
+            Some(since) if now >= since + self.header => Found::Late,
+            Some(since) => Found::Busy((now + self.tick).min(since + self.header)),
+        }
+    }
+}
+
+/// An answer's body, and the request that is open until it ends.
+struct Served {
+    body: Body,
+    _open: Open,
+}
+
+impl HttpBody for Served {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
