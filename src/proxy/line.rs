@@ -17,9 +17,6 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-/// The most header lines in an answer.
-const MAX_HEADERS: usize = 256;
-
 /// A connection to the app.
 pub struct Line {
     sender: SendRequest<Body>,
@@ -31,7 +28,7 @@ impl Line {
     /// Speaks HTTP over a stream.
     pub async fn open(stream: Stream) -> Result<Self, hyper::Error> {
         let mut builder = Builder::new();
-        builder.preserve_header_case(true).max_headers(MAX_HEADERS);
+        builder.preserve_header_case(true);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
         Ok(Self { sender, connection: Box::new(connection), ended: false })
     }

@@ -35,6 +35,8 @@ use tokio::time::{Instant, Sleep, timeout_at};
 
 /// How often a connection is looked at, at most.
 const TICK: Duration = Duration::from_secs(1);
+/// The most header lines that hyper takes where nobody says.
+const HYPERS_HEADERS: usize = 100;
 /// How long a visitor may go on sending what nobody reads any more.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -192,9 +194,12 @@ where
 /// Bounds on heads are hyper's; waiting for them is not.
 fn builder(limits: Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
+    // Told a number, hyper makes a list of that length anew for every head, and for its own number not.
+    if limits.headers != HYPERS_HEADERS {
+        builder.max_headers(limits.headers);
+    }
     builder
         .header_read_timeout(None)
-        .max_headers(limits.headers)
         .max_buf_size(limits.header_bytes.max(8192))
         .preserve_header_case(true)
         .half_close(true);
