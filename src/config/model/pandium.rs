@@ -1,0 +1,104 @@
+//! Where visitors are sent: the accounts with Pandium, and the integrations that they can ask for.
+
+use crate::claims::{Owner, Template};
+use crate::place::Place;
+use crate::slug::Slug;
+use crate::token::Signer;
+use http::HeaderName;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// `pandium`: where visitors are sent, and with whose key.
+pub struct Pandium {
+    /// All there are, at least one.
+    pub accounts: Vec<Account>,
+    /// Which of them it is.
+    pub choice: Choice,
+}
+
+/// An account with Pandium.
+pub struct Account {
+    /// Its position among the accounts, and among the addresses of an integration.
+    pub index: usize,
+    /// Its key in `pandium.accounts`.
+    pub key: Slug,
+    /// The slug in Pandium's addresses.
+    pub slug: Slug,
+    /// Scheme, host and port, without a slash behind.
+    pub base_url: String,
+    /// The environment, where it has a name.
+    pub environment: Option<String>,
+    /// What its tokens are signed with.
+    pub secret: Key,
+}
+
+/// `pandium.account`: whose a request is, unless the header of `overrides` says so.
+pub enum Choice {
+    /// Always that of this position.
+    One(usize),
+    /// The one whose key the session leads to.
+    Session(Owner),
+    /// The one that this header names; there is no other way.
+    Header(HeaderName),
+}
+
+impl Pandium {
+    /// The account of this key.
+    pub fn account(&self, key: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.key.as_str() == key)
+    }
+}
+
+/// `pandium.secret`
+pub struct Key {
+    /// Ready to sign; none with `required: false` and no secret, or where secrets were left alone.
+    pub signer: Option<Signer>,
+    /// `encoding`
+    pub encoding: &'static str,
+    /// Where it is kept.
+    pub source: String,
+}
+
+/// `integrations`: by name, and the one that stands for all others.
+#[derive(Default)]
+pub struct Integrations {
+    /// The listed ones.
+    pub named: HashMap<Slug, Integration>,
+    /// `"*"`
+    pub any: Option<Integration>,
+}
+
+/// One integration, ready to mint for.
+pub struct Integration {
+    /// Its name, or `*`.
+    pub name: Arc<str>,
+    /// Where it was declared.
+    pub place: Place,
+    /// Its address for each account, in their order.
+    pub addresses: Vec<Address>,
+    /// The visitor's query parameters that are carried over.
+    pub query: Vec<String>,
+    /// The claims.
+    pub template: Template,
+}
+
+/// The constant parts of the address of one integration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The id is known: `https://…/tenants/create/1121?tenant=` and `&display=settings`.
+    Fixed {
+        /// Pandium's id.
+        id: String,
+        /// Up to the token.
+        before: String,
+        /// Behind it.
+        after: String,
+    },
+    /// The id is the name that the visitor asked for.
+    Named {
+        /// Up to the id.
+        before: String,
+        /// Behind the token.
+        after: String,
+    },
+}
