@@ -5,6 +5,7 @@ pub mod connection;
 pub mod listener;
 pub mod page;
 pub mod patience;
+mod record;
 pub mod reply;
 pub mod service;
 pub mod socket;

@@ -1,6 +1,7 @@
 //! The life of one request.
 
 use super::connection::Origin;
+use super::record;
 use super::reply::{self, Failure};
 use crate::config::Config;
 use crate::config::model::{From, Integration, Jwt, Policy, Probe, SignedOut};
@@ -266,7 +267,7 @@ impl Service {
             moment: Moment::fresh(),
         };
         let token = decide::mint(&self.config.policy, minting)?;
-        audit(minting);
+        record::minted(minting);
         let unwritable = |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
         let response = match ask.door {
             Door::Install => reply::redirect(token, visit.id),
@@ -313,7 +314,7 @@ impl Service {
     }
 
     fn refuse(&self, visit: &Visit<'_>, ask: Option<Ask<'_, '_>>, refusal: &Refusal) -> Answered {
-        log_refusal(visit, refusal);
+        record::refused(refusal, visit.peer, visit.id);
         let headers = &visit.parts.headers;
         let code = refusal.code.as_str();
         // A path that is the decision's only in some reading is answered as one, too.
@@ -366,35 +367,4 @@ fn with_cookies(mut answered: Answered, answer: &Answer) -> Answered {
         answered.response.headers_mut().append(SET_COOKIE, cookie);
     }
     answered
-}
-
-/// One line for each token: who can be found again, and cannot be read.
-fn audit(minting: Minting<'_>) {
-    let signer = minting.account.secret.signer.as_ref();
-    let Some(signer) = signer.filter(|_| tracing::enabled!(tracing::Level::INFO)) else { return };
-    let inputs = decide::inputs(minting);
-    let subject = minting.integration.template.subject(&inputs);
-    tracing::info!(
-        integration = minting.requested,
-        account = minting.account.key.as_str(),
-        jti = %minting.moment.jti,
-        key = signer.fingerprint(),
-        sub_hash = subject.ok().map(|subject| signer.hash_subject(&subject)),
-        request_id = minting.request_id,
-        "minted"
-    );
-}
-
-fn log_refusal(visit: &Visit<'_>, refusal: &Refusal) {
-    let evidence = &refusal.evidence;
-    tracing::warn!(
-        code = refusal.code.as_str(),
-        detail = %evidence.detail,
-        field = evidence.field.as_deref(),
-        source = evidence.source.as_deref(),
-        config_line = evidence.place.map(|place| place.line),
-        peer = %visit.peer,
-        request_id = %visit.id,
-        "refused"
-    );
 }
