@@ -1,12 +1,11 @@
 //! The parts of the file that are the same for every visitor: addresses, bounds, waits, the log.
 
 use super::leaf::{self, Wrong};
-use super::model::{Endpoint, Install, Limits, Listen, Log, LogFormat, Shutdown, Timeouts, Upstream};
+use super::model::{Endpoint, Limits, Listen, Log, LogFormat, Shutdown, Timeouts, Upstream};
 use super::net::{self, Address, PlainHttp};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node, Style};
 use crate::place::Place;
-use crate::route::{Door, Pattern, PatternError, Route};
 use crate::token::Life;
 use std::time::Duration;
 
@@ -14,11 +13,13 @@ use std::time::Duration;
 const LISTEN: (&str, u16) = ("127.0.0.1", 8710);
 /// Where the operator is served, unless the file says otherwise.
 const ADMIN: (&str, u16) = ("127.0.0.1", 8711);
-/// `routes.install.path`
-const INSTALL: &str = "/pandium/install/:integration";
 
 /// A key's value, or its default where it is not there; `None` where it is wrong.
-fn or<T>(reader: Option<Reader<'_>>, default: T, leaf: impl FnOnce(&Node) -> Result<T, Wrong>) -> Option<T> {
+pub(super) fn or<T>(
+    reader: Option<Reader<'_>>,
+    default: T,
+    leaf: impl FnOnce(&Node) -> Result<T, Wrong>,
+) -> Option<T> {
     reader.map_or(Some(default), |reader| reader.read(leaf))
 }
 
@@ -215,71 +216,8 @@ fn seconds(node: &Node, least: u64, most: u64) -> Result<Duration, Wrong> {
     }
 }
 
-/// `routes`: the one that is always there, and all of them. A path need not name the integration
-/// where a header may.
-pub(super) fn routes(reader: Option<Reader<'_>>, overridden: bool) -> Option<(Install, Vec<Route>)> {
-    let map = section(reader)?;
-    let get = |key| map.as_ref().and_then(|map| map.get(key));
-    let install = install(get("install"), overridden);
-    let link = route(get("link"), Door::Link, overridden);
-    let decision = route(get("decision"), Door::Decision, overridden);
-    let install = install?;
-    let first = Route { door: Door::Install, pattern: install.path.clone() };
-    let routes: Vec<Route> = std::iter::once(first).chain(link?).chain(decision?).collect();
-    if let Some((one, other)) = overlapping(&routes) {
-        let message = format!("{one} and {other} have addresses in common; give each a prefix of its own");
-        map.as_ref()?.at().error(message);
-        return None;
-    }
-    Some((install, routes))
-}
-
-/// A route that is off where the file does not have it.
-fn route(reader: Option<Reader<'_>>, door: Door, overridden: bool) -> Option<Option<Route>> {
-    let Some(reader) = reader else { return Some(None) };
-    let map = reader.map()?;
-    let pattern = map.required("path").and_then(|path| path.read(|node| pattern(node, overridden)));
-    Some(Some(Route { door, pattern: pattern? }))
-}
-
-fn overlapping(routes: &[Route]) -> Option<(&Pattern, &Pattern)> {
-    let pairs = routes
-        .iter()
-        .enumerate()
-        .flat_map(|(at, one)| routes.iter().skip(at + 1).map(move |other| (one, other)));
-    pairs
-        .map(|(one, other)| (&one.pattern, &other.pattern))
-        .find(|(one, other)| one.owns(other.prefix()) || other.owns(one.prefix()))
-}
-
-fn install(reader: Option<Reader<'_>>, overridden: bool) -> Option<Install> {
-    let map = section(reader)?;
-    let get = |key| map.as_ref().and_then(|map| map.get(key));
-    let path = match get("path") {
-        Some(path) => path.read(|node| pattern(node, overridden)),
-        None => Pattern::parse(INSTALL).ok(),
-    };
-    let delivered = deliver(get("deliver"));
-    let cross_site_iframe = or(get("cross_site_iframe"), false, leaf::boolean);
-    delivered?;
-    Some(Install { path: path?, cross_site_iframe: cross_site_iframe? })
-}
-
-fn pattern(node: &Node, overridden: bool) -> Result<Pattern, Wrong> {
-    let pattern = Pattern::parse(leaf::text(node)?).map_err(|error| Wrong::from(error.to_string()))?;
-    if pattern.is_named() || overridden {
-        return Ok(pattern);
-    }
-    Err(format!("{}, unless `overrides.integration` has a header for it", PatternError::Parameter).into())
-}
-
-/// `deliver`: by redirect alone, so far.
-pub(super) fn deliver(reader: Option<Reader<'_>>) -> Option<()> {
-    or(reader, (), |node| leaf::word(node, &[("redirect", ())]))
-}
-
 /// A part of the file that may be missing as a whole; the outer `None` is one that is no map.
-fn section(reader: Option<Reader<'_>>) -> Option<Option<MapReader<'_>>> {
+pub(super) fn section(reader: Option<Reader<'_>>) -> Option<Option<MapReader<'_>>> {
     match reader {
         Some(reader) => reader.map().map(Some),
         None => Some(None),

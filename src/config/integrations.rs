@@ -4,7 +4,7 @@ use super::leaf::{self, Wrong};
 use super::model::{Account, Address, Choice, Integration, Integrations, Pandium};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node};
-use super::{basics, error::Problem, pandium};
+use super::{error::Problem, pandium, routes};
 use crate::claims::{KnownField, Report, Scope, Template, Tree, Variable, Written, merge};
 use crate::place::Place;
 use crate::query::{self, TOKEN};
@@ -88,7 +88,7 @@ fn one(name: &str, entry: &Reader<'_>, claims: &Written, context: &Context<'_>) 
     let over = map.get("claims").filter(|over| over.map().is_some()).map(|over| written(&over));
     let query = map.get("query").map_or(Some(Vec::new()), |query| query.list(parameter));
     let params = params(map.get("params"));
-    let delivered = basics::deliver(map.get("deliver"));
+    let delivered = routes::deliver(map.get("deliver"));
     drop(map);
     let merged = match over {
         Some(over) => &merge(claims, &over),

@@ -21,6 +21,7 @@ mod pandium;
 mod presence;
 pub mod reader;
 mod root;
+mod routes;
 mod secret;
 mod session;
 pub mod source;

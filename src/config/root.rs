@@ -5,7 +5,7 @@ use super::load::Options;
 use super::model::{Config, Policy};
 use super::reader::{MapReader, Reader};
 use super::tree::Node;
-use super::{basics, check, integrations, overrides, pandium, session, trust};
+use super::{basics, check, integrations, overrides, pandium, routes, session, trust};
 use crate::claims::{Tree, Written};
 use crate::place::Place;
 use std::path::Path;
@@ -72,7 +72,7 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     let life = basics::life(map.get("token"));
     // Where something is wrong with them, a path that leaves its integration to them is not.
     let overridden = overrides.as_ref().is_none_or(|overrides| overrides.integration.is_some());
-    let routes = basics::routes(map.get("routes"), overridden);
+    let routes = routes::read(map.get("routes"), overridden);
     let claims = map.required("claims").filter(|claims| claims.map().is_some());
     let claims = claims.map(|claims| integrations::written(&claims));
     let listed = map.required("integrations");
