@@ -70,7 +70,7 @@ fn screen<'p, 'a>(config: &'p Config, uri: &'a Uri, headers: &'a HeaderMap) -> A
 
 fn location(config: &Config, ask: Ask<'_, '_>, session: &Session<'_>) -> HeaderValue {
     let minting = Minting {
-        integration: ask.integration,
+        target: ask.target,
         requested: ask.requested,
         account: ask.account.unwrap(),
         session,

@@ -10,7 +10,7 @@ pub use chosen::account;
 
 use crate::claims::{Fault, Inputs, Used};
 use crate::config::model::{
-    Account, Address, Carrier, From, Integration, Integrations, Jwt, LoginPart, Policy,
+    Account, Address, Carrier, From, Integration, Integrations, Jwt, LoginPart, Policy, Target,
 };
 use crate::protected::{Breach, Protected};
 use crate::query::{self, TOKEN};
@@ -47,14 +47,14 @@ pub enum Screened<'p, 'a> {
     Install(Ask<'p, 'a>),
 }
 
-/// A visitor's wish for one integration, from a peer that may say who the visitor is.
+/// A visitor's wish, from a peer that may say who the visitor is.
 #[derive(Clone, Copy)]
 pub struct Ask<'p, 'a> {
     /// How the token is to be delivered.
     pub door: Door,
-    /// The integration.
-    pub integration: &'p Integration,
-    /// Its name as it was asked for: another than the integration's own where that is `*`.
+    /// Where to.
+    pub target: &'p Target,
+    /// The integration's name as it was asked for: another than its own where that is `*`.
     pub requested: &'a str,
     /// The account, where the session has no say in it.
     pub account: Option<&'p Account>,
@@ -87,8 +87,8 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
                 refuse_breach(protected, head.headers)?;
             }
             let account = chosen::choose(policy, head.headers, trusted)?;
-            let (requested, integration) = chosen::find(policy, route, head, trusted)?;
-            Ok(Screened::Install(Ask { door: route.door, integration, requested, account, trusted }))
+            let (requested, target) = chosen::find(policy, route, head, trusted)?;
+            Ok(Screened::Install(Ask { door: route.door, target, requested, account, trusted }))
         }
     }
 }
@@ -238,7 +238,7 @@ impl Integrations {
 }
 
 /// The address of the login for a visitor who asked for this, and comes back to it.
-pub fn login(parts: &[LoginPart], uri: &Uri, integration: Option<&Integration>) -> String {
+pub fn login(parts: &[LoginPart], uri: &Uri, target: Option<&Target>) -> String {
     let mut address = String::new();
     for part in parts {
         match part {
@@ -246,8 +246,8 @@ pub fn login(parts: &[LoginPart], uri: &Uri, integration: Option<&Integration>) 
             LoginPart::Path => query::encode(uri.path(), &mut address),
             LoginPart::PathAndQuery => {
                 let mut carried = String::new();
-                if let (Some(query), Some(integration)) = (uri.query(), integration) {
-                    query::carry_over(query, &integration.query, &mut carried);
+                if let (Some(query), Some(target)) = (uri.query(), target) {
+                    query::carry_over(query, &target.query, &mut carried);
                 }
                 let separator = if carried.is_empty() { "" } else { "?" };
                 let wanted = format!("{}{separator}{}", uri.path(), carried.trim_start_matches('&'));
@@ -261,9 +261,9 @@ pub fn login(parts: &[LoginPart], uri: &Uri, integration: Option<&Integration>) 
 /// What a token is made of, besides the policy.
 #[derive(Clone, Copy)]
 pub struct Minting<'a> {
-    /// For which integration.
-    pub integration: &'a Integration,
-    /// Its name as it was asked for.
+    /// For what.
+    pub target: &'a Target,
+    /// The integration's name as it was asked for.
     pub requested: &'a str,
     /// For which account.
     pub account: &'a Account,
@@ -311,7 +311,7 @@ pub fn mint(policy: &Policy, minting: Minting<'_>) -> Result<TenantToken, Refusa
 
 /// The claims of the token of one visitor.
 pub fn payload(policy: &Policy, minting: Minting<'_>) -> Result<Payload, Refusal> {
-    let template = &minting.integration.template;
+    let template = &minting.target.template;
     let inputs = inputs(minting);
     let members = |out: &mut Vec<u8>| template.write_members(&inputs, out);
     Payload::write(policy.life, minting.moment, template.size_hint(), members)
@@ -320,7 +320,7 @@ pub fn payload(policy: &Policy, minting: Minting<'_>) -> Result<Payload, Refusal
 
 /// What the template reads from.
 pub fn inputs(minting: Minting<'_>) -> Inputs<'_> {
-    let id = match minting.integration.addresses.get(minting.account.index) {
+    let id = match minting.target.addresses.get(minting.account.index) {
         Some(Address::Fixed { id, .. }) => id,
         Some(Address::Named { .. }) | None => minting.requested,
     };
@@ -336,15 +336,15 @@ pub fn inputs(minting: Minting<'_>) -> Inputs<'_> {
 /// Where the account has the integration.
 fn address(minting: Minting<'_>) -> Result<&Address, Refusal> {
     let nowhere = || Refusal::new(Code::UnknownIntegration, "this account has no address for it");
-    minting.integration.addresses.get(minting.account.index).ok_or_else(nowhere)
+    minting.target.addresses.get(minting.account.index).ok_or_else(nowhere)
 }
 
 /// The query behind the token, where the visitor's own has a say in it.
 fn carry_over(minting: Minting<'_>, address: &Address) -> Option<String> {
-    let integration = minting.integration;
-    let query = minting.query.filter(|_| !integration.query.is_empty())?;
+    let allowed = &minting.target.query;
+    let query = minting.query.filter(|_| !allowed.is_empty())?;
     let mut after = address.after().to_owned();
-    query::carry_over(query, &integration.query, &mut after);
+    query::carry_over(query, allowed, &mut after);
     Some(after)
 }
 

@@ -72,7 +72,7 @@ fn payload(config: &Config, headers: &[(&'static str, &'static str)]) -> String 
     let session = session::headers::acquire(policy, &map, ask.trusted.unwrap()).unwrap();
     let jti = "00000000-0000-4000-8000-000000000001".parse().unwrap();
     let minting = Minting {
-        integration: ask.integration,
+        target: ask.target,
         requested: ask.requested,
         account: decide::account(policy, ask, &session).unwrap(),
         session: &session,
@@ -120,8 +120,8 @@ fn the_manuals_integration_is_one_without_options() {
     let (one, other) = (manual.policy.integrations.all(), bare.policy.integrations.all());
     assert_eq!((one.len(), other.len()), (1, 1));
     assert_eq!(one[0].name, other[0].name);
-    assert_eq!(one[0].addresses, other[0].addresses);
-    assert_eq!(one[0].query, other[0].query);
+    assert_eq!(one[0].target.addresses, other[0].target.addresses);
+    assert_eq!(one[0].target.query, other[0].target.query);
     let required = [("x-account-id", "42"), ("x-account-name", "Acme")];
     let all = [("x-user-name", "Zoe"), ("x-user-email", "zoe@acme.example"), ("x-installed", "1,2")];
     for headers in [required.to_vec(), [required.as_slice(), &all].concat()] {

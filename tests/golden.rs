@@ -109,7 +109,7 @@ fn decide(policy: &config::model::Policy, request: &Request) -> Result<String, R
     let token = decide::mint(
         policy,
         Minting {
-            integration: ask.integration,
+            target: ask.target,
             requested: ask.requested,
             account: decide::account(policy, ask, &session)?,
             session: &session,

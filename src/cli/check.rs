@@ -170,7 +170,7 @@ fn chosen(policy: &Policy) -> String {
 }
 
 fn address(integration: &Integration, account: &Account) -> String {
-    match integration.addresses.get(account.index) {
+    match integration.target.addresses.get(account.index) {
         None => "nowhere".to_owned(),
         Some(Address::Fixed { before, after, .. }) => format!("{before}…{after}"),
         Some(Address::Named { before, after }) => format!("{before}<its name>?tenant=…{after}"),

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 /// Each claim: its value, the field, the header and the line of the file that it came from.
 pub(super) fn claims(policy: &Policy, minting: Minting<'_>, file: &str) -> String {
     let inputs = decide::inputs(minting);
-    let explained = minting.integration.template.explain(&inputs);
+    let explained = minting.target.template.explain(&inputs);
     let rows: Vec<_> = explained.iter().map(|claim| row(policy, claim, file)).collect();
     table(&rows)
 }
@@ -34,7 +34,7 @@ fn row(policy: &Policy, claim: &Explained<'_>, file: &str) -> [String; 3] {
 /// The claims as they will be signed, but for those that are made of a sensitive field.
 pub(super) fn payload(policy: &Policy, minting: Minting<'_>, json: &str) -> String {
     let inputs = decide::inputs(minting);
-    let explained = minting.integration.template.explain(&inputs);
+    let explained = minting.target.template.explain(&inputs);
     let hidden: Vec<&str> =
         explained.iter().filter(|claim| is_sensitive(policy, claim.used)).map(|claim| claim.path).collect();
     if hidden.is_empty() {

@@ -193,7 +193,7 @@ fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &
         session => session?,
     };
     let minting = Minting {
-        integration: ask.integration,
+        target: ask.target,
         requested: ask.requested,
         account: decide::account(policy, ask, &session)?,
         session: &session,

@@ -178,6 +178,7 @@ fn lone_field(policy: &Policy, index: usize, field: &Field, root: &Reader<'_>) {
 fn feeds_subject(policy: &Policy, index: usize) -> bool {
     policy.integrations.all().iter().any(|integration| {
         integration
+            .target
             .template
             .subject_used()
             .iter()

@@ -1,7 +1,7 @@
 //! `claims` and `integrations`: one compiled template for each integration.
 
 use super::leaf::{self, Wrong};
-use super::model::{Account, Address, Choice, Integration, Integrations, Pandium};
+use super::model::{Account, Address, Choice, Integration, Integrations, Pandium, Target};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node};
 use super::{error::Problem, pandium, routes};
@@ -103,9 +103,11 @@ fn one(name: &str, entry: &Reader<'_>, claims: &Written, context: &Context<'_>) 
     Some(Integration {
         name: Arc::from(name),
         place: entry.key_place(),
-        addresses: pandium.accounts.iter().zip(ids).map(|(it, id)| address(it, id, &params)).collect(),
-        query: query.into_iter().filter(|name| !fixed(name)).collect(),
-        template,
+        target: Target {
+            addresses: pandium.accounts.iter().zip(ids).map(|(it, id)| address(it, id, &params)).collect(),
+            query: query.into_iter().filter(|name| !fixed(name)).collect(),
+            template,
+        },
     })
 }
 

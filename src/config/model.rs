@@ -2,7 +2,7 @@
 
 mod pandium;
 
-pub use pandium::{Account, Address, Choice, Integration, Integrations, Key, Pandium};
+pub use pandium::{Account, Address, Choice, Integration, Integrations, Key, Pandium, Target};
 
 use crate::fields::Field;
 use crate::protected::Protected;

@@ -1,7 +1,7 @@
 //! Which account and which integration a request is for.
 
 use super::{Ask, Head, refuse_claim};
-use crate::config::model::{Account, Choice, Integration, Policy};
+use crate::config::model::{Account, Choice, Policy, Target};
 use crate::refusal::{Code, Refusal};
 use crate::route::{Asked, Route};
 use crate::trust::TrustedPeer;
@@ -52,8 +52,8 @@ pub(super) fn find<'p, 'a>(
     route: &Route,
     head: Head<'a>,
     trusted: Option<TrustedPeer>,
-) -> Result<(&'a str, &'p Integration), Refusal> {
-    let known = |name| Some((name, policy.integrations.get(name)?));
+) -> Result<(&'a str, &'p Target), Refusal> {
+    let known = |name| Some((name, &policy.integrations.get(name)?.target));
     let unknown = || Refusal::new(Code::UnknownIntegration, "`integrations` does not have it");
     match route.asked(head.uri.path()) {
         Asked::Named(name) => known(name).ok_or_else(unknown),

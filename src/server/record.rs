@@ -10,7 +10,7 @@ pub(super) fn minted(minting: Minting<'_>) {
     let signer = minting.account.secret.signer.as_ref();
     let Some(signer) = signer.filter(|_| tracing::enabled!(tracing::Level::INFO)) else { return };
     let inputs = decide::inputs(minting);
-    let subject = minting.integration.template.subject(&inputs);
+    let subject = minting.target.template.subject(&inputs);
     tracing::info!(
         integration = minting.requested,
         account = minting.account.key.as_str(),

@@ -4,7 +4,7 @@ use super::connection::Origin;
 use super::record;
 use super::reply::{self, Failure};
 use crate::config::Config;
-use crate::config::model::{From, Integration, Jwt, Policy, Probe, SignedOut};
+use crate::config::model::{From, Jwt, Policy, Probe, SignedOut, Target};
 use crate::decide::{self, Ask, Head, Minting, Screened};
 use crate::fields::Source;
 use crate::protected::Protected;
@@ -258,7 +258,7 @@ impl Service {
 
     fn mint(&self, ask: Ask<'_, '_>, visit: &Visit<'_>, session: &Session<'_>) -> Result<Answered, Refusal> {
         let minting = Minting {
-            integration: ask.integration,
+            target: ask.target,
             requested: ask.requested,
             account: decide::account(&self.config.policy, ask, session)?,
             session,
@@ -326,7 +326,7 @@ impl Service {
             let response = reply::refusal(refusal, headers, visit.id);
             return Answered { response: reply::denial(response, code), code };
         }
-        let response = match self.login(visit, ask.map(|ask| ask.integration), refusal) {
+        let response = match self.login(visit, ask.map(|ask| ask.target), refusal) {
             Some(login) => reply::login(&login, headers, visit.id),
             None => reply::refusal(refusal, headers, visit.id),
         };
@@ -334,18 +334,13 @@ impl Service {
     }
 
     /// The way to the login, for somebody who has to sign in.
-    fn login(
-        &self,
-        visit: &Visit<'_>,
-        integration: Option<&Integration>,
-        refusal: &Refusal,
-    ) -> Option<HeaderValue> {
+    fn login(&self, visit: &Visit<'_>, target: Option<&Target>, refusal: &Refusal) -> Option<HeaderValue> {
         let SignedOut::Redirect(parts) = &self.config.policy.signed_out else { return None };
         // A script that asks for a link is no visitor to be led about.
         if refusal.code != Code::SignedOut || visit.door != Some(Door::Install) {
             return None;
         }
-        HeaderValue::from_str(&decide::login(parts, &visit.parts.uri, integration)).ok()
+        HeaderValue::from_str(&decide::login(parts, &visit.parts.uri, target)).ok()
     }
 }
 

@@ -68,12 +68,18 @@ pub struct Integrations {
     pub any: Option<Integration>,
 }
 
-/// One integration, ready to mint for.
+/// One integration.
 pub struct Integration {
     /// Its name, or `*`.
     pub name: Arc<str>,
     /// Where it was declared.
     pub place: Place,
+    /// What its visitors get.
+    pub target: Target,
+}
+
+/// Where a visitor may want to go, ready to mint for.
+pub struct Target {
     /// Its address for each account, in their order.
     pub addresses: Vec<Address>,
     /// The visitor's query parameters that are carried over.
@@ -82,7 +88,7 @@ pub struct Integration {
     pub template: Template,
 }
 
-/// The constant parts of the address of one integration.
+/// The constant parts of the address of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// The id is known: `https://…/tenants/create/1121?tenant=` and `&display=settings`.
