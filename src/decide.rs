@@ -54,8 +54,9 @@ pub struct Ask<'p, 'a> {
     pub door: Door,
     /// Where to.
     pub target: &'p Target,
-    /// The integration's name as it was asked for: another than its own where that is `*`.
-    pub requested: &'a str,
+    /// The integration's name as it was asked for: another than its own where that is `*`, and none for
+    /// the marketplace.
+    pub requested: Option<&'a str>,
     /// The account, where the session has no say in it.
     pub account: Option<&'p Account>,
     /// The right to read the session from the request, where the peer has it.
@@ -263,8 +264,8 @@ pub fn login(parts: &[LoginPart], uri: &Uri, target: Option<&Target>) -> String 
 pub struct Minting<'a> {
     /// For what.
     pub target: &'a Target,
-    /// The integration's name as it was asked for.
-    pub requested: &'a str,
+    /// The integration's name as it was asked for; none for the marketplace.
+    pub requested: Option<&'a str>,
     /// For which account.
     pub account: &'a Account,
     /// Who the visitor is.
@@ -288,7 +289,7 @@ pub fn mint(policy: &Policy, minting: Minting<'_>) -> Result<TenantToken, Refusa
     let before = match address {
         Address::Fixed { before, .. } => before,
         Address::Named { before, .. } => {
-            named = format!("{before}{}?{TOKEN}=", minting.requested);
+            named = format!("{before}{}?{TOKEN}=", minting.requested.unwrap_or_default());
             &named
         }
     };
@@ -320,14 +321,15 @@ pub fn payload(policy: &Policy, minting: Minting<'_>) -> Result<Payload, Refusal
 
 /// What the template reads from.
 pub fn inputs(minting: Minting<'_>) -> Inputs<'_> {
+    let requested = minting.requested.unwrap_or_default();
     let id = match minting.target.addresses.get(minting.account.index) {
         Some(Address::Fixed { id, .. }) => id,
-        Some(Address::Named { .. }) | None => minting.requested,
+        Some(Address::Named { .. }) | None => requested,
     };
     Inputs {
         id,
         session: minting.session,
-        integration: minting.requested,
+        integration: requested,
         account: minting.account.slug.as_str(),
         request_id: minting.request_id,
     }

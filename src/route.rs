@@ -136,8 +136,10 @@ fn is_plain(segment: &str) -> bool {
 /// What is behind a route: how the token is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// The visitor is sent to Pandium.
+    /// The visitor is sent to an integration at Pandium.
     Install,
+    /// The visitor is sent to Pandium's marketplace.
+    Marketplace,
     /// A page's script gets the address.
     Link,
     /// The proxy in front gets the address and the token.

@@ -23,6 +23,8 @@ fn run(args: &[&str]) -> Output {
 fn transcripts() {
     let cases = trycmd::TestCases::new();
     cases.env("PANDIUM_TEST_KEY", "0123456789abcdef0123456789abcdef").env("COLUMNS", "100");
+    cases.env("PANDIUM_TEST_OTHER_KEY", "fedcba9876543210fedcba9876543210");
+    cases.env("PANDIUM_TEST_EDGE", "an-edge-0123456789abcdef0123456789");
     cases.case("tests/cli/*.trycmd");
 }
 

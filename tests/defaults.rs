@@ -103,6 +103,7 @@ fn the_manual_and_the_defaults_are_the_same() {
     assert_eq!(manual_account.slug, bare_account.slug);
     assert_eq!(manual_account.base_url, bare_account.base_url);
     assert_eq!(manual_account.environment, bare_account.environment);
+    assert_eq!(manual_account.marketplace_url, bare_account.marketplace_url);
     assert_eq!(manual_account.secret.encoding, bare_account.secret.encoding);
     assert_eq!(manual_account.secret.source, bare_account.secret.source);
     assert_eq!(manual.overrides, bare.overrides);
@@ -156,6 +157,7 @@ fn every_key_stands_in_the_manual() {
         format!("{REQUIRED}listen: {{ address: \"127.0.0.1:1\", {STRANGER} }}\n"),
         format!("{REQUIRED}routes: {{ {STRANGER} }}\n"),
         format!("{REQUIRED}routes: {{ install: {{ {STRANGER} }} }}\n"),
+        format!("{REQUIRED}routes: {{ marketplace: {{ {STRANGER} }} }}\n"),
         inside("  peers:", &format!("  {STRANGER}\n  peers:")),
         inside("  account:", &format!("  {STRANGER}\n  account:")),
         inside("{ file:", &format!("{{ {STRANGER}, file:")),

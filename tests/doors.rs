@@ -1,4 +1,4 @@
-//! The decision route and the link route, over real sockets.
+//! The routes besides the install route, over real sockets: marketplace, link and decision.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,7 +9,7 @@
 
 mod harness;
 
-use harness::{App, STRANGER, Sidecar, TRUSTED, fixture, request};
+use harness::{App, STRANGER, Sidecar, TRUSTED, assert_refused, changed, claims, fixture, request};
 
 const DECISION: &str = "/pandium/decision/gwt2hs";
 const LINK: &str = "/pandium/link/gwt2hs";
@@ -114,4 +114,91 @@ async fn a_link_without_a_ttl_does_not_expire() {
     let answer = sidecar.get(TRUSTED, LINK, &["X-Tenant-Id: acme"]).await;
     let link: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert!(link["expires_at"].is_null());
+}
+
+const MARKETPLACE: &str = "/pandium/marketplace";
+
+/// The fixture with the marketplace, and with this in place of who says who a visitor is.
+fn shown(app: &App, from: &str) -> String {
+    let routes = "routes:\n  marketplace: { path: /pandium/marketplace, params: { display: list } }\n";
+    changed(&fixture(app.address), &[("from: headers", from)]) + routes
+}
+
+#[tokio::test]
+async fn the_marketplace_is_for_no_integration() {
+    let app = App::start().await;
+    let sidecar = Sidecar::start(&shown(&app, "from: headers")).await;
+    let lines = ["X-Tenant-Id: acme", "X-User-Groups: a,b", "Sec-Fetch-Site: same-origin"];
+    let path = format!("{MARKETPLACE}?tenant=x&display=evil&host=evil.test");
+    let answer = sidecar.get(TRUSTED, &path, &lines).await;
+    let claims = claims(&answer);
+    assert_eq!((&claims["sub"], &claims["ti"]["ili"][1]), (&"acme".into(), &"b".into()));
+    assert_eq!(claims["ti"]["xti"], serde_json::json!({}));
+    let location = answer.values("location")[0];
+    assert!(location.starts_with("https://imp.sandbox.pandium.com/acme?tenant=eyJ"), "{location}");
+    assert!(location.ends_with("&display=list") && !location.contains("evil"), "{location}");
+    assert_eq!(answer.values("cache-control"), ["no-store"]);
+    assert_eq!(answer.values("referrer-policy"), ["no-referrer"]);
+    assert!(app.seen().is_empty());
+}
+
+#[tokio::test]
+async fn the_marketplace_has_the_guards_of_an_install() {
+    let app = App::start().await;
+    let sidecar = Sidecar::start(&shown(&app, "from: headers")).await;
+    let own = "X-Tenant-Id: acme";
+    let get = |path: &str, lines: &[&str]| request("GET", path, lines);
+    let cases = [
+        (TRUSTED, get(MARKETPLACE, &[own, "Host: b"]), 400, "bad-host"),
+        (TRUSTED, get("/pandium//marketplace", &[own]), 400, "ambiguous-path"),
+        (TRUSTED, get("/pandium/marketplace;x", &[own]), 400, "ambiguous-path"),
+        (TRUSTED, get("/pandium/%6darketplace", &[own]), 400, "ambiguous-path"),
+        (TRUSTED, request("POST", MARKETPLACE, &[own]), 405, "method-not-allowed"),
+        (TRUSTED, get(MARKETPLACE, &[own, "Purpose: prefetch"]), 403, "prefetch"),
+        (
+            TRUSTED,
+            get(MARKETPLACE, &[own, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Dest: image"]),
+            403,
+            "cross-site",
+        ),
+        (STRANGER, get(MARKETPLACE, &[own]), 403, "untrusted-peer"),
+        (TRUSTED, get(MARKETPLACE, &[own, "Connection: x-tenant-id"]), 400, "nominated-header"),
+        (TRUSTED, get(MARKETPLACE, &[own, "X.Tenant.Id: evil"]), 400, "alias-header"),
+        (TRUSTED, get(MARKETPLACE, &[own, own]), 400, "duplicate-header"),
+        (TRUSTED, get("/pandium/marketplace/", &[own]), 404, "unknown-integration"),
+        (TRUSTED, get("/pandium/marketplace/gwt2hs", &[own]), 404, "unknown-integration"),
+        (TRUSTED, get(MARKETPLACE, &["X-Tenant-Id: a\u{202e}b"]), 400, "invalid-value"),
+        (TRUSTED, get(MARKETPLACE, &[]), 401, "signed-out"),
+    ];
+    for (from, bytes, status, code) in cases {
+        let case = String::from_utf8_lossy(&bytes).into_owned();
+        assert_refused(&sidecar.send(from, bytes).await, status, code, &case);
+    }
+    assert!(app.seen().is_empty());
+    assert_eq!(sidecar.get(TRUSTED, "/pandium/marketplaces", &[own]).await.status(), 200);
+}
+
+fn known(asked: &harness::Message) -> Vec<u8> {
+    let named = asked.values("cookie") == ["sid=zoe"];
+    let lines = if named { "X-Tenant-Id: acme\r\nSet-Cookie: sid=new\r\n" } else { "" };
+    format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 2\r\n\r\nok").into_bytes()
+}
+
+#[tokio::test]
+async fn the_marketplace_asks_the_app_as_an_install_does() {
+    let app = App::answering(|asked| Some(known(asked))).await;
+    let login = "\n  signed_out: { redirect: \"/login?next=${request.path_and_query}\" }";
+    for from in ["from: probe\n  probe: { path: /who }", "from: handoff"] {
+        let sidecar = Sidecar::start(&shown(&app, &format!("{from}{login}"))).await;
+        let answer = sidecar.get(STRANGER, MARKETPLACE, &["Cookie: sid=zoe"]).await;
+        assert_eq!(claims(&answer)["sub"], "acme", "{from}");
+        assert_eq!(answer.values("set-cookie"), ["sid=new"], "{from}");
+        let nobody = sidecar.get(STRANGER, &format!("{MARKETPLACE}?display=x"), &[]).await;
+        if from == "from: handoff" {
+            assert_eq!(app.last().first_line(), "GET /pandium/marketplace?display=x HTTP/1.1");
+            assert_eq!((nobody.status(), nobody.text().as_str()), (200, "ok"));
+        } else {
+            assert_eq!(nobody.values("location"), ["/login?next=%2Fpandium%2Fmarketplace"]);
+        }
+    }
 }

@@ -163,7 +163,7 @@ fn variable(name: &str, line: u32, scope: &Scope<'_>) -> Result<Found, String> {
 }
 
 fn missing(name: &str, line: u32, scope: &Scope<'_>) -> String {
-    let (key, place) = scope.integration;
+    let Some((key, place)) = scope.integration else { return "there is no integration here".to_owned() };
     let at = place.line;
     let lacks =
         format!("integration `{key}` (line {at}) has no `{name}`, which the template uses in line {line}");

@@ -22,7 +22,7 @@ mod written;
 pub use apply::Cause;
 pub use owner::Owner;
 pub use template::{Explained, Outcome, Template};
-pub use written::{Flaw, Tree, Written, merge};
+pub use written::{Flaw, Tree, Written, merge, without_integration};
 
 use crate::place::Place;
 use crate::value::{Kind, Session};
@@ -63,8 +63,8 @@ pub struct Scope<'s> {
     pub fields: &'s [KnownField<'s>],
     /// The integration's variables.
     pub variables: &'s [(String, Variable)],
-    /// The integration's key, and where it stands.
-    pub integration: (&'s str, Place),
+    /// The integration's key, and where it stands; none where there is no integration.
+    pub integration: Option<(&'s str, Place)>,
     /// Pandium's account, where it is the same for every request.
     pub account: Option<&'s str>,
     /// Looks up an environment variable.
@@ -85,7 +85,7 @@ pub struct Report {
 pub struct Inputs<'a> {
     /// Who the visitor is.
     pub session: &'a Session<'a>,
-    /// The integration that was asked for.
+    /// The integration that was asked for; empty where there is none.
     pub integration: &'a str,
     /// Pandium's id of it.
     pub id: &'a str,

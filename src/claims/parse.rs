@@ -81,6 +81,12 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part<'_>>, Complaint> {
     Ok(parts)
 }
 
+/// Whether any of it stands for something of an integration's. What is no text leaf is not.
+pub(super) fn is_of_integration(text: &str) -> bool {
+    let parts = parts(text).unwrap_or_default();
+    parts.iter().any(|part| matches!(part, Part::Expression(raw) if raw.source.starts_with("integration.")))
+}
+
 fn complaint(from: &str, message: String) -> Complaint {
     let expression = from.split_inclusive('}').next().unwrap_or(from);
     let line = expression.lines().next().unwrap_or(expression);

@@ -36,12 +36,19 @@ pub(super) fn tree(compiler: &mut Compiler<'_, '_>, root: &Node) {
     }
     // A `sub` that is there was judged as it was compiled.
     if root.at(&["sub"]).is_none() {
-        let message = "the template has no `sub`, which says whose the token is: write \
-                       `sub: ${session.NAME}` with a required field";
+        let message = match compiler.scope.integration {
+            Some(_) => {
+                "the template has no `sub`, which says whose the token is: write `sub: ${session.NAME}` with a \
+                 required field"
+            }
+            None => "the marketplace's token is made of `claims` alone, and these have no `sub`",
+        };
         compiler.error(root.place, "sub", message);
     }
     installed(compiler, root);
-    install_only(compiler, root);
+    if compiler.scope.integration.is_some() {
+        install_only(compiler, root);
+    }
 }
 
 fn text(compiler: &mut Compiler<'_, '_>, node: &Node) {

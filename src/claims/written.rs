@@ -1,5 +1,6 @@
 //! The template as it was written: a tree with places, before it is compiled.
 
+use super::parse::is_of_integration;
 use crate::place::Place;
 
 /// A node of the template, where it was written.
@@ -64,4 +65,50 @@ pub fn merge(base: &Written, over: &Written) -> Written {
         }
     }
     Written { place: over.place, tree: Tree::Map(entries) }
+}
+
+/// The claims of a token that is for no integration, and which leaves were dropped on the way: the
+/// path of each, and its place.
+#[must_use]
+pub fn without_integration(written: &Written) -> (Written, Vec<(String, Place)>) {
+    let mut dropped = Vec::new();
+    let left = prune(written, "", &mut dropped);
+    (left.unwrap_or(Written { place: written.place, tree: Tree::Broken }), dropped)
+}
+
+fn prune(written: &Written, path: &str, dropped: &mut Vec<(String, Place)>) -> Option<Written> {
+    let tree = match &written.tree {
+        Tree::Text(text) if is_of_integration(text) => {
+            dropped.push((path.to_owned(), written.place));
+            return None;
+        }
+        Tree::List(items) => {
+            let items = items.iter().enumerate();
+            Tree::List(
+                items.filter_map(|(at, item)| prune(item, &format!("{path}[{at}]"), dropped)).collect(),
+            )
+        }
+        Tree::Map(entries) => {
+            let mut left = Vec::with_capacity(entries.len());
+            for (key, place, value) in entries {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                left.extend(prune(value, &path, dropped).map(|value| (key.clone(), *place, value)));
+            }
+            Tree::Map(left)
+        }
+        other => other.clone(),
+    };
+    Some(Written { place: written.place, tree })
+}
+
+impl Written {
+    /// Whether anything is said below it: a leaf, whatever it is.
+    #[must_use]
+    pub fn says_something(&self) -> bool {
+        match &self.tree {
+            Tree::List(items) => items.iter().any(Self::says_something),
+            Tree::Map(entries) => entries.iter().any(|(_, _, value)| value.says_something()),
+            _ => true,
+        }
+    }
 }

@@ -5,8 +5,9 @@ use super::load::{Wanted, load};
 use super::out::{complain, say};
 use super::{ConfigArg, INVALID};
 use crate::config::Config;
-use crate::config::model::{Account, Address, Choice, From, Integration, Jwt, Key, Policy, Probe};
+use crate::config::model::{Account, Address, Choice, From, Jwt, Key, Policy, Probe, Target};
 use crate::fields::{Field, Presence, Source};
+use crate::route::Door;
 use crate::token::verify::Keys;
 use crate::trust::{PeerRule, Trust};
 use clap::Args;
@@ -74,10 +75,14 @@ fn summary(config: &Config, file: &str) -> String {
         [one] => line("sends", format!("{} to {} as {}", policy.install.path, one.base_url, one.slug)),
         _ => line("sends", format!("{} to the account {}", policy.install.path, chosen(policy))),
     }
+    let shown = policy.routes.iter().find(|route| route.door == Door::Marketplace);
     for account in accounts {
+        let whose = if accounts.len() > 1 { format!("{}: ", account.key) } else { String::new() };
         for integration in policy.integrations.all() {
-            let whose = if accounts.len() > 1 { format!("{}: ", account.key) } else { String::new() };
-            line("", format!("{whose}{} → {}", integration.name, address(integration, account)));
+            line("", format!("{whose}{} → {}", integration.name, address(&integration.target, account)));
+        }
+        if let (Some(route), Some(target)) = (shown, &policy.marketplace) {
+            line("", format!("{whose}{}, the marketplace → {}", route.pattern, address(target, account)));
         }
     }
     for account in accounts {
@@ -169,8 +174,8 @@ fn chosen(policy: &Policy) -> String {
     listed(file.into_iter().chain(header))
 }
 
-fn address(integration: &Integration, account: &Account) -> String {
-    match integration.target.addresses.get(account.index) {
+fn address(target: &Target, account: &Account) -> String {
+    match target.addresses.get(account.index) {
         None => "nowhere".to_owned(),
         Some(Address::Fixed { before, after, .. }) => format!("{before}…{after}"),
         Some(Address::Named { before, after }) => format!("{before}<its name>?tenant=…{after}"),

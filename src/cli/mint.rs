@@ -25,7 +25,8 @@ use uuid::Uuid;
 
 #[derive(Args)]
 pub(super) struct MintArgs {
-    /// The integration, as in /pandium/install/INTEGRATION
+    /// The integration, as in /pandium/install/INTEGRATION; or the whole path of one of our routes, such
+    /// as the marketplace's
     integration: String,
     #[command(flatten)]
     config: ConfigArg,
@@ -166,8 +167,13 @@ impl Rehearsal {
 
 fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &str) -> Result<(), Refusal> {
     let policy = &config.policy;
-    let uri: Uri = policy.install.path.path(&args.integration).parse().unwrap_or_default();
-    if let Some(name) = policy.overrides.integration.as_ref().filter(|_| !policy.install.path.is_named())
+    let wanted = args.integration.as_str();
+    let whole = wanted.starts_with('/');
+    let path = if whole { wanted.to_owned() } else { policy.install.path.path(wanted) };
+    let uri: Uri = path.parse().unwrap_or_default();
+    let by_header =
+        policy.overrides.integration.as_ref().filter(|_| !whole && !policy.install.path.is_named());
+    if let Some(name) = by_header
         && let Ok(integration) = HeaderValue::from_str(&args.integration)
     {
         rehearsal.request.insert(name, integration);
@@ -179,7 +185,8 @@ fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &
     let ask = match decide::screen(policy, head)? {
         Screened::Install(ask) => ask,
         Screened::Pass(_) => {
-            return Err(Refusal::new(Code::UnknownIntegration, "this is no integration's name"));
+            let detail = if whole { "this path is the app's" } else { "this is no integration's name" };
+            return Err(Refusal::new(Code::UnknownIntegration, detail));
         }
     };
     let fresh = Moment::fresh();
@@ -197,7 +204,7 @@ fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &
         requested: ask.requested,
         account: decide::account(policy, ask, &session)?,
         session: &session,
-        query: None,
+        query: uri.query(),
         request_id: "rehearsal",
         moment,
     };

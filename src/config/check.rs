@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     loops(config, root);
     ask_somebody(config, root);
-    hand_off_installs_alone(config, root);
+    hand_off_visits_alone(config, root);
     admin(config, root);
     one_secret_each(&config.policy, root);
     mesh(config, root);
@@ -64,10 +64,10 @@ fn ask_somebody(config: &Config, root: &Reader<'_>) {
 }
 
 /// A handoff lets the app answer; a decision or a link is no request of the app's.
-fn hand_off_installs_alone(config: &Config, root: &Reader<'_>) {
-    let others = config.policy.routes.iter().any(|route| route.door != Door::Install);
+fn hand_off_visits_alone(config: &Config, root: &Reader<'_>) {
+    let others = config.policy.routes.iter().any(|route| matches!(route.door, Door::Link | Door::Decision));
     if config.policy.from == From::Handoff && others {
-        let message = "with `from: handoff` there is the install route alone; `probe` serves the others, too";
+        let message = "with `from: handoff` there are the install and marketplace routes alone; `probe` serves the others, too";
         root.error_at(root.child_place("routes"), "routes", message);
     }
 }
@@ -176,12 +176,7 @@ fn lone_field(policy: &Policy, index: usize, field: &Field, root: &Reader<'_>) {
 }
 
 fn feeds_subject(policy: &Policy, index: usize) -> bool {
-    policy.integrations.all().iter().any(|integration| {
-        integration
-            .target
-            .template
-            .subject_used()
-            .iter()
-            .any(|used| matches!(used, Used::Field { index: own, .. } if *own == index))
-    })
+    let own = |used: &Used| matches!(used, Used::Field { index: own, .. } if *own == index);
+    let targets = policy.integrations.all().into_iter().map(|integration| &integration.target);
+    targets.chain(&policy.marketplace).any(|target| target.template.subject_used().iter().any(own))
 }

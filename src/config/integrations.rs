@@ -94,7 +94,8 @@ fn one(name: &str, entry: &Reader<'_>, claims: &Written, context: &Context<'_>) 
         Some(over) => &merge(claims, &over),
         None => claims,
     };
-    let template = variables.and_then(|variables| compile(merged, &variables, (name, entry), context));
+    let whose = Some((name, entry.key_place()));
+    let template = variables.and_then(|variables| compile(merged, &variables, whose, entry, context));
     let (id, query, params) = (id?, query?, params?);
     let template = template.filter(|_| delivered.is_some())?;
     let pandium = context.pandium?;
@@ -182,7 +183,7 @@ fn ids_by_place(reader: &Reader<'_>, pandium: Option<&Pandium>) -> Option<Ids> {
 
 /// The position of the id for this account, or for its environment.
 fn id_of(account: &Account, lone: bool, keys: &[&str], reader: &Reader<'_>) -> Option<usize> {
-    let environment = account.environment.as_deref();
+    let environment = account.environment;
     let at = |wanted: &str| keys.iter().position(|key| *key == wanted);
     let (own, place) = (at(account.key.as_str()), environment.and_then(at));
     if let (Some(own), Some(place)) = (own, place)
@@ -268,7 +269,7 @@ fn parameter(node: &Node) -> Result<String, Wrong> {
     Ok(name.to_owned())
 }
 
-fn params(reader: Option<Reader<'_>>) -> Option<Vec<(String, String)>> {
+pub(super) fn params(reader: Option<Reader<'_>>) -> Option<Vec<(String, String)>> {
     let Some(reader) = reader else { return Some(Vec::new()) };
     let read: Vec<_> = reader
         .map()?
@@ -284,12 +285,18 @@ fn params(reader: Option<Reader<'_>>) -> Option<Vec<(String, String)>> {
     read.into_iter().collect()
 }
 
-fn address(account: &Account, id: Option<&str>, params: &[(String, String)]) -> Address {
-    let base = format!("{}/{}/tenants/create/", account.base_url, account.slug);
+/// Fixed parameters, as they follow the token.
+pub(super) fn behind_token(params: &[(String, String)]) -> String {
     let mut after = String::new();
     for (name, value) in params {
         query::append(name, value, &mut after);
     }
+    after
+}
+
+fn address(account: &Account, id: Option<&str>, params: &[(String, String)]) -> Address {
+    let base = format!("{}/{}/tenants/create/", account.base_url, account.slug);
+    let after = behind_token(params);
     match id {
         Some(id) => Address::Fixed { id: id.to_owned(), before: format!("{base}{id}?{TOKEN}="), after },
         None => Address::Named { before: base, after },
@@ -305,16 +312,17 @@ fn only_account(pandium: &Pandium, overridden: bool) -> Option<&str> {
     }
 }
 
-fn compile(
+pub(super) fn compile(
     claims: &Written,
     variables: &[(String, Variable)],
-    (name, entry): (&str, &Reader<'_>),
+    integration: Option<(&str, Place)>,
+    entry: &Reader<'_>,
     context: &Context<'_>,
 ) -> Option<Template> {
     let scope = Scope {
         fields: context.fields?,
         variables,
-        integration: (name, entry.key_place()),
+        integration,
         account: context.pandium.and_then(|pandium| only_account(pandium, context.overridden)),
         env: context.env,
     };

@@ -14,6 +14,7 @@ mod integrations;
 pub mod jwt;
 mod leaf;
 mod load;
+mod marketplace;
 pub mod model;
 pub mod net;
 mod overrides;

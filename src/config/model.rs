@@ -62,6 +62,8 @@ pub struct Policy {
     pub routes: Vec<Route>,
     /// `integrations`
     pub integrations: Integrations,
+    /// What is behind `routes.marketplace`, where that is on.
+    pub marketplace: Option<Target>,
     /// `limits.url_bytes`
     pub url_bytes: usize,
 }

@@ -14,16 +14,35 @@ use crate::suggest::closest;
 use crate::token::Signer;
 use http::HeaderName;
 
-/// Pandium's environments and their addresses.
-const ENVIRONMENTS: [(&str, &str); 3] = [
-    ("production", "https://imp.pandium.com"),
-    ("sandbox", "https://imp.sandbox.pandium.com"),
-    ("demo", "https://imp.demo.pandium.com"),
+/// One of Pandium's environments.
+#[derive(Clone, Copy)]
+struct Environment {
+    name: &'static str,
+    base_url: &'static str,
+    marketplace_url: &'static str,
+}
+
+const ENVIRONMENTS: [Environment; 3] = [
+    Environment {
+        name: "production",
+        base_url: "https://imp.pandium.com",
+        marketplace_url: "https://imp.pandium.io",
+    },
+    Environment {
+        name: "sandbox",
+        base_url: "https://imp.sandbox.pandium.com",
+        marketplace_url: "https://imp.sandbox.pandium.com",
+    },
+    Environment {
+        name: "demo",
+        base_url: "https://imp.demo.pandium.com",
+        marketplace_url: "https://imp.demo.pandium.com",
+    },
 ];
 
 /// The words for them, for a message.
 pub(super) fn environments() -> String {
-    ENVIRONMENTS.map(|(name, _)| name).join(", ")
+    ENVIRONMENTS.map(|environment| environment.name).join(", ")
 }
 
 /// What accounts are read against.
@@ -35,6 +54,8 @@ pub(super) struct Context<'a> {
     pub(super) header: Option<Option<&'a HeaderName>>,
     /// Where the file has that header.
     pub(super) header_place: Place,
+    /// Whether there is a route to the marketplace.
+    pub(super) marketplace: bool,
 }
 
 /// `pandium`
@@ -48,14 +69,14 @@ pub(super) fn read(reader: &Reader<'_>, context: &Context<'_>) -> Option<Pandium
 
 fn single(map: &MapReader<'_>, context: &Context<'_>) -> Option<Pandium> {
     let account = map.required("account").and_then(|account| account.read(account_slug));
-    let place = place(map);
+    let site = Site::read(map, context);
     let secret = map.required("secret").and_then(|secret| key(&secret, context));
     if let Some(Some(_)) = context.header {
         map.at().error_at(context.header_place, "overrides.account", NEEDS_ACCOUNTS);
         return None;
     }
-    let ((environment, base_url), slug) = (place?, account?);
-    let account = Account { index: 0, key: slug.clone(), slug, base_url, environment, secret: secret? };
+    let (site, slug) = (site?, account?);
+    let account = site.account(0, slug.clone(), slug, secret?);
     Some(Pandium { accounts: vec![account], choice: Choice::One(0) })
 }
 
@@ -71,7 +92,7 @@ fn account_slug(node: &Node) -> Result<Slug, Wrong> {
 
 /// `accounts`
 fn several(map: &MapReader<'_>, listed: &Reader<'_>, context: &Context<'_>) -> Option<Pandium> {
-    for key in ["environment", "base_url", "secret"] {
+    for key in ["environment", "base_url", "marketplace_url", "secret"] {
         if let Some(stray) = map.get(key) {
             let message = format!("each of `accounts` has its own `{key}`; this one would be nobody's");
             stray.error_at(stray.key_place(), stray.path(), message);
@@ -100,12 +121,11 @@ fn one(index: usize, name: &str, entry: &Reader<'_>, context: &Context<'_>) -> O
     }
     let map = entry.map()?;
     let slug = map.get("account").map(|account| account.read(leaf::slug));
-    let place = place(&map);
+    let site = Site::read(&map, context);
     let secret = map.required("secret").and_then(|secret| key(&secret, context));
     let name = name?;
     let slug = slug.unwrap_or_else(|| Some(name.clone()))?;
-    let (environment, base_url) = place?;
-    Some(Account { index, key: name, slug, base_url, environment, secret: secret? })
+    Some(site?.account(index, name, slug, secret?))
 }
 
 fn key(reader: &Reader<'_>, context: &Context<'_>) -> Option<Key> {
@@ -148,7 +168,7 @@ fn by_session(account: &Reader<'_>, text: &str, context: &Context<'_>) -> Option
     let scope = Scope {
         fields: context.fields?,
         variables: &[],
-        integration: ("", account.place()),
+        integration: None,
         account: None,
         env: context.around.options.env,
     };
@@ -163,25 +183,63 @@ fn by_session(account: &Reader<'_>, text: &str, context: &Context<'_>) -> Option
     owner
 }
 
-/// `environment` or `base_url`.
-fn place(map: &MapReader<'_>) -> Option<(Option<String>, String)> {
-    match (map.get("environment"), map.get("base_url")) {
-        (Some(environment), None) => {
-            let words = ENVIRONMENTS.map(|(name, url)| (name, (name, url)));
-            let (name, url) = environment.read(|node| leaf::word(node, &words))?;
-            Some((Some(name.to_owned()), url.to_owned()))
+/// Where an account of Pandium's is.
+struct Site {
+    environment: Option<&'static str>,
+    base_url: String,
+    marketplace_url: Option<String>,
+}
+
+impl Site {
+    /// `environment` or `base_url`, and `marketplace_url`.
+    fn read(map: &MapReader<'_>, context: &Context<'_>) -> Option<Self> {
+        let url = |url: &Reader<'_>| url.read(|node| net::base_url(node, PlainHttp::Loopback));
+        let place = match (map.get("environment"), map.get("base_url")) {
+            (Some(environment), None) => {
+                let words = ENVIRONMENTS.map(|environment| (environment.name, environment));
+                environment.read(|node| leaf::word(node, &words)).map(Self::of)
+            }
+            (None, Some(base)) => url(&base).map(|base| Self {
+                environment: None,
+                base_url: base.to_string(),
+                marketplace_url: None,
+            }),
+            (Some(_), Some(url)) => {
+                url.error("`environment` and `base_url` both say where Pandium is; keep one of them");
+                None
+            }
+            (None, None) => {
+                let wanted = "`environment` (production, sandbox or demo) or `base_url` is required here";
+                map.missing(&["environment", "base_url"], wanted);
+                None
+            }
+        };
+        let own = map.get("marketplace_url").map(|own| url(&own));
+        let site = place?;
+        let site = match own {
+            Some(own) => Self { marketplace_url: Some(own?.to_string()), ..site },
+            None => site,
+        };
+        if context.marketplace && site.marketplace_url.is_none() {
+            map.missing(&["marketplace_url"], NEEDS_MARKETPLACE);
+            return None;
         }
-        (None, Some(url)) => {
-            Some((None, url.read(|node| net::base_url(node, PlainHttp::Loopback))?.to_string()))
-        }
-        (Some(_), Some(url)) => {
-            url.error("`environment` and `base_url` both say where Pandium is; keep one of them");
-            None
-        }
-        (None, None) => {
-            let wanted = "`environment` (production, sandbox or demo) or `base_url` is required here";
-            map.missing(&["environment", "base_url"], wanted);
-            None
+        Some(site)
+    }
+
+    fn of(environment: Environment) -> Self {
+        Self {
+            environment: Some(environment.name),
+            base_url: environment.base_url.to_owned(),
+            marketplace_url: Some(environment.marketplace_url.to_owned()),
         }
     }
+
+    fn account(self, index: usize, key: Slug, slug: Slug, secret: Key) -> Account {
+        let Self { environment, base_url, marketplace_url } = self;
+        Account { index, key, slug, base_url, marketplace_url, environment, secret }
+    }
 }
+
+const NEEDS_MARKETPLACE: &str = "`routes.marketplace` is on, and `base_url` does not say where the marketplace is: \
+    `marketplace_url` is required here";

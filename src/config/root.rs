@@ -5,7 +5,7 @@ use super::load::Options;
 use super::model::{Config, Policy};
 use super::reader::{MapReader, Reader};
 use super::tree::Node;
-use super::{basics, check, integrations, overrides, pandium, routes, session, trust};
+use super::{basics, check, integrations, marketplace, overrides, pandium, routes, session, trust};
 use crate::claims::{Tree, Written};
 use crate::place::Place;
 use std::path::Path;
@@ -67,12 +67,14 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     let header = overrides.as_ref().map(|overrides| overrides.account.as_ref());
     let named = guarded.iter().find(|guarded| guarded.path == "overrides.account");
     let header_place = named.map(|guarded| guarded.place).unwrap_or_default();
-    let accounts = pandium::Context { around, fields: known.as_deref(), header, header_place };
-    let pandium = map.required("pandium").and_then(|pandium| pandium::read(&pandium, &accounts));
-    let life = basics::life(map.get("token"));
     // Where something is wrong with them, a path that leaves its integration to them is not.
     let overridden = overrides.as_ref().is_none_or(|overrides| overrides.integration.is_some());
     let routes = routes::read(map.get("routes"), overridden);
+    let offered = routes.as_ref().and_then(|routes| routes.marketplace.as_ref());
+    let marketplace = offered.is_some();
+    let accounts = pandium::Context { around, fields: known.as_deref(), header, header_place, marketplace };
+    let pandium = map.required("pandium").and_then(|pandium| pandium::read(&pandium, &accounts));
+    let life = basics::life(map.get("token"));
     let claims = map.required("claims").filter(|claims| claims.map().is_some());
     let claims = claims.map(|claims| integrations::written(&claims));
     let listed = map.required("integrations");
@@ -87,8 +89,13 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     };
     let claims = claims.unwrap_or(Written { place: Place::default(), tree: Tree::Broken });
     let integrations = listed.and_then(|listed| integrations::read(&listed, &claims, &context));
+    let marketplace = offered.map(|offered| marketplace::read(offered, &claims, &context, map.at()));
     let held = session?.finish()?;
-    let (install, routes) = routes?;
+    let marketplace = match marketplace {
+        Some(target) => Some(target?),
+        None => None,
+    };
+    let routes = routes?;
     Some(Policy {
         trust: trust?,
         protected: held.protected,
@@ -99,9 +106,10 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
         pandium: pandium?,
         overrides: overrides?,
         life: life?,
-        install,
-        routes,
+        install: routes.install,
+        routes: routes.all,
         integrations: integrations?,
+        marketplace,
         url_bytes,
     })
 }

@@ -1,32 +1,52 @@
 //! `routes`: which addresses are ours, and what is behind them.
 
 use super::basics::{or, section};
+use super::integrations::params;
 use super::leaf::{self, Wrong};
 use super::model::Install;
 use super::reader::Reader;
 use super::tree::Node;
+use crate::place::Place;
 use crate::route::{Door, Pattern, PatternError, Route};
 
 /// `routes.install.path`
 const INSTALL: &str = "/pandium/install/:integration";
 
-/// `routes`: the one that is always there, and all of them. A path need not name the integration
-/// where a header may.
-pub(super) fn read(reader: Option<Reader<'_>>, overridden: bool) -> Option<(Install, Vec<Route>)> {
+/// `routes`
+pub(super) struct Routes {
+    /// The one that is always there.
+    pub(super) install: Install,
+    /// `marketplace`, where it is on.
+    pub(super) marketplace: Option<Marketplace>,
+    /// All of them.
+    pub(super) all: Vec<Route>,
+}
+
+/// `routes.marketplace`, but for its path.
+pub(super) struct Marketplace {
+    /// Where it stands.
+    pub(super) place: Place,
+    /// `params`
+    pub(super) params: Vec<(String, String)>,
+}
+
+/// Reads them. A path need not name the integration where a header may.
+pub(super) fn read(reader: Option<Reader<'_>>, overridden: bool) -> Option<Routes> {
     let map = section(reader)?;
     let get = |key| map.as_ref().and_then(|map| map.get(key));
     let install = install(get("install"), overridden);
+    let marketplace = marketplace(get("marketplace"));
     let link = route(get("link"), Door::Link, overridden);
     let decision = route(get("decision"), Door::Decision, overridden);
-    let install = install?;
+    let (install, (shown, marketplace)) = (install?, marketplace?);
     let first = Route { door: Door::Install, pattern: install.path.clone() };
-    let routes: Vec<Route> = std::iter::once(first).chain(link?).chain(decision?).collect();
-    if let Some((one, other)) = overlapping(&routes) {
+    let all: Vec<Route> = [Some(first), shown, link?, decision?].into_iter().flatten().collect();
+    if let Some((one, other)) = overlapping(&all) {
         let message = format!("{one} and {other} have addresses in common; give each a prefix of its own");
         map.as_ref()?.at().error(message);
         return None;
     }
-    Some((install, routes))
+    Some(Routes { install, marketplace, all })
 }
 
 /// A route that is off where the file does not have it.
@@ -35,6 +55,27 @@ fn route(reader: Option<Reader<'_>>, door: Door, overridden: bool) -> Option<Opt
     let map = reader.map()?;
     let pattern = map.required("path").and_then(|path| path.read(|node| pattern(node, overridden)));
     Some(Some(Route { door, pattern: pattern? }))
+}
+
+/// The marketplace shows all integrations, so its path has a name for none.
+fn marketplace(reader: Option<Reader<'_>>) -> Option<(Option<Route>, Option<Marketplace>)> {
+    let Some(reader) = reader else { return Some((None, None)) };
+    let map = reader.map()?;
+    let path = map.required("path").and_then(|path| path.read(nameless));
+    let params = params(map.get("params"));
+    let delivered = deliver(map.get("deliver"));
+    let (pattern, params) = (path?, params?);
+    delivered?;
+    let route = Route { door: Door::Marketplace, pattern };
+    Some((Some(route), Some(Marketplace { place: reader.key_place(), params })))
+}
+
+fn nameless(node: &Node) -> Result<Pattern, Wrong> {
+    let pattern = parse(node)?;
+    if pattern.is_named() {
+        return Err("the marketplace shows all integrations: its path names none".into());
+    }
+    Ok(pattern)
 }
 
 fn overlapping(routes: &[Route]) -> Option<(&Pattern, &Pattern)> {
@@ -61,11 +102,15 @@ fn install(reader: Option<Reader<'_>>, overridden: bool) -> Option<Install> {
 }
 
 fn pattern(node: &Node, overridden: bool) -> Result<Pattern, Wrong> {
-    let pattern = Pattern::parse(leaf::text(node)?).map_err(|error| Wrong::from(error.to_string()))?;
+    let pattern = parse(node)?;
     if pattern.is_named() || overridden {
         return Ok(pattern);
     }
     Err(format!("{}, unless `overrides.integration` has a header for it", PatternError::Parameter).into())
+}
+
+fn parse(node: &Node) -> Result<Pattern, Wrong> {
+    Pattern::parse(leaf::text(node)?).map_err(|error| error.to_string().into())
 }
 
 /// `deliver`: by redirect alone, so far.

@@ -1,9 +1,9 @@
-//! Which account and which integration a request is for.
+//! Which account a request is for, and which integration, if not the marketplace.
 
 use super::{Ask, Head, refuse_claim};
 use crate::config::model::{Account, Choice, Policy, Target};
 use crate::refusal::{Code, Refusal};
-use crate::route::{Asked, Route};
+use crate::route::{Asked, Door, Route};
 use crate::trust::TrustedPeer;
 use crate::value::Session;
 use http::header::{HeaderMap, HeaderName};
@@ -46,15 +46,21 @@ pub fn account<'p>(
     policy.pandium.account(&key).ok_or_else(unlisted)
 }
 
-/// The integration that the path names, or where it names none, the header of `overrides`.
+/// The integration that the path names, or where it names none, the header of `overrides`; or the
+/// marketplace, which is for none.
 pub(super) fn find<'p, 'a>(
     policy: &'p Policy,
     route: &Route,
     head: Head<'a>,
     trusted: Option<TrustedPeer>,
-) -> Result<(&'a str, &'p Target), Refusal> {
-    let known = |name| Some((name, &policy.integrations.get(name)?.target));
+) -> Result<(Option<&'a str>, &'p Target), Refusal> {
+    let known = |name| Some((Some(name), &policy.integrations.get(name)?.target));
     let unknown = || Refusal::new(Code::UnknownIntegration, "`integrations` does not have it");
+    if route.door == Door::Marketplace {
+        let nothing = || Refusal::new(Code::UnknownIntegration, "there is nothing below the marketplace");
+        let marketplace = policy.marketplace.as_ref().map(|target| (None, target));
+        return marketplace.filter(|_| route.asked(head.uri.path()) == Asked::Unnamed).ok_or_else(nothing);
+    }
     match route.asked(head.uri.path()) {
         Asked::Named(name) => known(name).ok_or_else(unknown),
         Asked::Nothing => Err(unknown()),

@@ -270,11 +270,11 @@ impl Service {
         record::minted(minting);
         let unwritable = |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
         let response = match ask.door {
-            Door::Install => reply::redirect(token, visit.id),
+            Door::Install | Door::Marketplace => reply::redirect(token, visit.id),
             Door::Link => {
                 let ttl = self.config.policy.life.ttl;
                 let expires = ttl.map(|ttl| minting.moment.now.saturating_add(ttl.as_secs()));
-                Ok(reply::link(&token, ask.requested, expires, visit.id))
+                Ok(reply::link(&token, ask.requested.unwrap_or_default(), expires, visit.id))
             }
             Door::Decision => reply::decision(token, visit.id),
         };
@@ -337,7 +337,7 @@ impl Service {
     fn login(&self, visit: &Visit<'_>, target: Option<&Target>, refusal: &Refusal) -> Option<HeaderValue> {
         let SignedOut::Redirect(parts) = &self.config.policy.signed_out else { return None };
         // A script that asks for a link is no visitor to be led about.
-        if refusal.code != Code::SignedOut || visit.door != Some(Door::Install) {
+        if refusal.code != Code::SignedOut || !matches!(visit.door, Some(Door::Install | Door::Marketplace)) {
             return None;
         }
         HeaderValue::from_str(&decide::login(parts, &visit.parts.uri, target)).ok()

@@ -37,6 +37,8 @@ fn plays() -> Vec<Play> {
     vec![
         play(TRUSTED, &get, IDENTITY, "minted"),
         play(TRUSTED, "GET /pandium/install/acme-crm", IDENTITY, "minted"),
+        play(TRUSTED, "GET /market?kanarie=kanarie-query", IDENTITY, "minted"),
+        play(TRUSTED, "GET /market/kanarie", IDENTITY, "unknown-integration"),
         play(TRUSTED, &get, identity("Host: kanarie.test"), "bad-host"),
         play(TRUSTED, "GET /kanarie/../pandium/install/gwt2hs", IDENTITY, "ambiguous-path"),
         play(TRUSTED, &get.replace("GET", "POST"), IDENTITY, "method-not-allowed"),
@@ -105,6 +107,7 @@ fn config(app: SocketAddr) -> String {
             ("claims:\n", &format!("{more}claims:\n")),
             ("    xti:\n", claims),
             ("log:", "timeouts: { response: 1s, body: 100ms }\nlimits: { url_bytes: 4000 }\nlog:"),
+            ("log:", "routes: { marketplace: { path: /market } }\nlog:"),
         ],
     );
     // What the app names its cookie is in the file, and may be shown.

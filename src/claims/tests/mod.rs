@@ -76,8 +76,13 @@ pub fn compile(json: &Json) -> (Option<Template>, Report) {
         _ => None,
     };
     let integration = ("gwt2hs", Place::new(40, 3));
-    let scope =
-        Scope { fields: &fields, variables: &variables, integration, account: Some("acme"), env: &env };
+    let scope = Scope {
+        fields: &fields,
+        variables: &variables,
+        integration: Some(integration),
+        account: Some("acme"),
+        env: &env,
+    };
     let mut report = Report::default();
     let template = Template::compile(&written(json), &scope, &mut report);
     (template, report)

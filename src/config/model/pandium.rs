@@ -26,8 +26,10 @@ pub struct Account {
     pub slug: Slug,
     /// Scheme, host and port, without a slash behind.
     pub base_url: String,
+    /// The same of the marketplace, where that is known.
+    pub marketplace_url: Option<String>,
     /// The environment, where it has a name.
-    pub environment: Option<String>,
+    pub environment: Option<&'static str>,
     /// What its tokens are signed with.
     pub secret: Key,
 }

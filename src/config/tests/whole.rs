@@ -261,3 +261,32 @@ fn trust_is_missed_where_headers_are_asked_for() {
     let all = problems("trust: { peers: [10.0.0.1] }\n", "", None);
     assert!(matches!(all.as_slice(), [one] if one.starts_with("f:4:9: session.from: ")), "{all:#?}");
 }
+
+#[test]
+fn a_marketplace_that_is_told_nothing_is_warned_of() {
+    const CLAIMS: &str =
+        "  sub: ${session.account_id}\n  ti: { xti: { connector_name: a, integration_name: b } }";
+    let shown = "routes: { marketplace: { path: /m } }\nclaims:\n";
+    let nothing = "nothing but `sub` is left of the claims";
+    for (ti, warned) in [
+        ("{ xti: { connector_name: a, integration_name: b } }", false),
+        ("{ xti: { connector_name: \"${integration.key}\", integration_name: b } }", false),
+        (
+            "{ xti: { connector_name: \"${integration.key}\", integration_name: \"${integration.id}\" } }",
+            true,
+        ),
+        (
+            "{ ili: [\"${integration.id}\"], xti: { connector_name: \"${integration.key}\", integration_name: \"x-${integration.id | upper}\" } }",
+            true,
+        ),
+    ] {
+        let claims = CLAIMS.replace("{ xti: { connector_name: a, integration_name: b } }", ti);
+        let all = problems(&format!("claims:\n{CLAIMS}"), &format!("{shown}{claims}"), None);
+        let about = all.iter().filter(|problem| problem.contains(nothing)).count();
+        assert_eq!((about, all.len()), (usize::from(warned), usize::from(warned)), "{ti}: {all:#?}");
+    }
+    // Nothing is lost where nothing was there.
+    let bare =
+        problems(&format!("claims:\n{CLAIMS}"), &format!("{shown}  sub: ${{session.account_id}}"), None);
+    assert!(bare.iter().all(|problem| !problem.contains(nothing)), "{bare:#?}");
+}

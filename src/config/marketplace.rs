@@ -1,0 +1,44 @@
+//! `routes.marketplace`: the token that is for no integration.
+
+use super::integrations::{Context, behind_token, compile};
+use super::model::{Account, Address, Target};
+use super::reader::Reader;
+use super::routes::Marketplace;
+use crate::claims::{Tree, Written, without_integration};
+use crate::query::TOKEN;
+
+/// Where the visitor is sent, with the claims that are left without an integration.
+pub(super) fn read(
+    marketplace: &Marketplace,
+    claims: &Written,
+    context: &Context<'_>,
+    root: &Reader<'_>,
+) -> Option<Target> {
+    let (left, dropped) = without_integration(claims);
+    if let Some((path, place)) = dropped.iter().find(|(path, _)| path == "sub") {
+        let message = "`sub` is made of the integration, and the marketplace is for none: make it of the session \
+            alone, or drop `routes.marketplace`";
+        root.error_at(*place, &format!("claims.{path}"), message);
+        return None;
+    }
+    if !dropped.is_empty() && !says_more_than_whose(&left) {
+        let message = "nothing but `sub` is left of the claims without those that use `integration.…`";
+        root.warn_at(marketplace.place, "routes.marketplace", message);
+    }
+    let template = compile(&left, &[], None, root, context);
+    let after = behind_token(&marketplace.params);
+    let addresses = context.pandium?.accounts.iter().map(|account| address(account, &after));
+    Some(Target { addresses: addresses.collect::<Option<_>>()?, query: Vec::new(), template: template? })
+}
+
+fn says_more_than_whose(claims: &Written) -> bool {
+    let Tree::Map(entries) = &claims.tree else { return true };
+    entries.iter().any(|(key, _, value)| key != "sub" && value.says_something())
+}
+
+/// None where it is not known: that was reported.
+fn address(account: &Account, after: &str) -> Option<Address> {
+    let url = account.marketplace_url.as_ref()?;
+    let before = format!("{url}/{}?{TOKEN}=", account.slug);
+    Some(Address::Fixed { id: String::new(), before, after: after.to_owned() })
+}
