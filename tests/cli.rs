@@ -31,11 +31,12 @@ fn transcripts() {
 /// What a command prints as a configuration holds, with nothing to warn of.
 #[test]
 fn printed_configurations_pass_check() {
-    let printers: [&[&str]; 6] = [
+    let printers: [&[&str]; 7] = [
         &["init"],
         &["init", "--from", "headers"],
         &["init", "--from", "probe", "--integration", "c=333"],
         &["init", "--from", "handoff", "--integration", "d=4444"],
+        &["init", "--from", "jwt", "--integration", "e=55555"],
         &["init", "--account", "beta-corp", "--integration", "a=1", "--integration", "b_2=22"],
         &["demo", "--print-config"],
     ];

@@ -26,6 +26,8 @@ enum From {
     Probe,
     /// The app's answer to the visitor's own request
     Handoff,
+    /// A signed token on the request
+    Jwt,
 }
 
 impl From {
@@ -35,6 +37,7 @@ impl From {
             Self::Headers => include_str!("init/headers.yaml"),
             Self::Probe => include_str!("init/probe.yaml"),
             Self::Handoff => include_str!("init/handoff.yaml"),
+            Self::Jwt => include_str!("init/jwt.yaml"),
         }
     }
 }
