@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::config::model::{Limits, Listen, Shutdown};
 use crate::server::admin::{self, Readiness};
-use crate::server::connection::Phase;
+use crate::server::connection::{Origin, Phase};
 use crate::server::listener::{Bound, Listener, Manner, Shared};
 use crate::server::service::{self, Service};
 use crate::server::worker::Worker;
@@ -108,9 +108,9 @@ fn start_worker(
     let (config, issuer) = (Arc::clone(config), issuer.cloned());
     let handler = move || {
         let service = Arc::new(Service::new(config, issuer));
-        move |origin, request| {
+        move |origin: Arc<Origin>, request| {
             let service = Arc::clone(&service);
-            async move { service.answer(origin, request).await }
+            async move { service.answer(&origin, request).await }
         }
     };
     sockets

@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// The system's allocator costs a tenth of a request more, and musl's, in a static binary, far more.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     pandium_sidecar::cli::run(std::env::args_os())
 }

@@ -42,12 +42,14 @@ struct Progress {
     last: Instant,
     /// The visitor owes the next piece.
     waiting: bool,
+    /// There is no next piece.
+    ended: bool,
 }
 
 impl Activity {
     /// Counts from now.
     pub fn start() -> Self {
-        Self(Arc::new(Mutex::new(Progress { last: Instant::now(), waiting: false })))
+        Self(Arc::new(Mutex::new(Progress { last: Instant::now(), waiting: false, ended: false })))
     }
 
     /// Since when the app alone has kept us waiting. While the visitor does, that is only now: their
@@ -57,9 +59,14 @@ impl Activity {
         if progress.waiting { Instant::now() } else { progress.last }
     }
 
-    fn note(&self, waiting: bool) {
+    /// Whether the body has ended.
+    pub fn has_ended(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).ended
+    }
+
+    fn note(&self, waiting: bool, ended: bool) {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *progress = Progress { last: Instant::now(), waiting };
+        *progress = Progress { last: Instant::now(), waiting, ended };
     }
 }
 
@@ -163,7 +170,9 @@ impl Upload {
     fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
         loop {
             let polled = Pin::new(&mut self.inner).poll_frame(cx);
-            self.activity.note(polled.is_pending());
+            // hyper does not ask for the end of a body whose length was told.
+            let ended = polled.is_ready() && self.inner.is_end_stream();
+            self.activity.note(polled.is_pending(), ended || matches!(polled, Poll::Ready(None)));
             let Poll::Ready(frame) = polled else {
                 return self.patience.lose(cx).map(|stalled| Some(Err(stalled)));
             };

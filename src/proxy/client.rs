@@ -73,7 +73,7 @@ impl Client {
     pub async fn send(
         &self,
         request: Request<Body>,
-        activity: &Activity,
+        activity: Option<&Activity>,
     ) -> Result<Response<Download>, NoAnswer> {
         let repeatable = request.method().is_idempotent() && request.body().is_end_stream();
         let Some(mut line) = self.pool.take(!repeatable).await else {
@@ -81,7 +81,7 @@ impl Client {
         };
         let spare = repeatable.then(|| again(&request));
         match self.within(activity, line.ask(request)).await? {
-            Ok(answer) => Ok(Download::of(answer, line, &self.pool).await),
+            Ok(answer) => Ok(self.receive(answer, line, activity).await),
             Err(mut failed) => match failed.take_message().or(spare.filter(|_| is_end(failed.error()))) {
                 Some(request) => self.send_anew(request, activity).await,
                 None => Err(NoAnswer::Broken(failed.into_error())),
@@ -92,26 +92,40 @@ impl Client {
     async fn send_anew(
         &self,
         request: Request<Body>,
-        activity: &Activity,
+        activity: Option<&Activity>,
     ) -> Result<Response<Download>, NoAnswer> {
         let stream = self.connector.connect().await.map_err(NoAnswer::Unreachable)?;
         let mut line = Line::open(stream).await.map_err(NoAnswer::Broken)?;
         match self.within(activity, line.ask(request)).await? {
-            Ok(answer) => Ok(Download::of(answer, line, &self.pool).await),
+            Ok(answer) => Ok(self.receive(answer, line, activity).await),
             Err(failed) => Err(NoAnswer::Broken(failed.into_error())),
         }
     }
 
-    async fn within<F>(&self, activity: &Activity, answer: F) -> Result<Asked, NoAnswer>
+    async fn receive(
+        &self,
+        answer: Response<Incoming>,
+        line: Line,
+        activity: Option<&Activity>,
+    ) -> Response<Download> {
+        if activity.is_none_or(Activity::has_ended) {
+            Download::of(answer, line, &self.pool).await
+        } else {
+            Download::early(answer, line, &self.pool)
+        }
+    }
+
+    async fn within<F>(&self, activity: Option<&Activity>, answer: F) -> Result<Asked, NoAnswer>
     where
         F: Future<Output = Asked>,
     {
         let mut answer = pin!(answer);
+        let began = Instant::now();
+        let since = || activity.map_or(began, Activity::since);
         loop {
-            let deadline = activity.since() + self.response;
-            match tokio::time::timeout_at(deadline, &mut answer).await {
+            match tokio::time::timeout_at(since() + self.response, &mut answer).await {
                 Ok(asked) => return Ok(asked),
-                Err(_) if activity.since() + self.response <= Instant::now() => {
+                Err(_) if since() + self.response <= Instant::now() => {
                     return Err(NoAnswer::Late(self.response));
                 }
                 Err(_) => {}

@@ -36,6 +36,12 @@ impl Download {
         Response::from_parts(parts, body)
     }
 
+    /// The answer that comes by a connection which has the request still to carry.
+    pub fn early(answer: Response<Incoming>, line: Line, home: &Arc<Pool>) -> Response<Self> {
+        home.let_go_on(line);
+        answer.map(|incoming| Self { incoming, line: None, home: Arc::clone(home) })
+    }
+
     /// The connection, where it has not gone back.
     pub fn into_line(self) -> Option<Line> {
         self.line

@@ -61,21 +61,22 @@ pub async fn forward(
     switch: Option<&Switch>,
 ) -> Result<Response<Body>, ForwardError> {
     let switch = switch.filter(|_| headers::asks_for_websocket(&request));
-    let activity = Activity::start();
     let (mut parts, body) = request.into_parts();
     readdress(&mut parts)?;
     let takes_trailers = headers::prepare_request(&mut parts.headers, passage.protected, seen);
     if switch.is_some() {
         headers::ask_for_websocket(&mut parts.headers);
     }
-    let body = if body.is_end_stream() {
-        Body::empty()
-    } else {
-        headers::frame(&mut parts.headers, &body);
-        Body::upload(body, passage.timeouts.body, activity.clone())
+    let activity = (!body.is_end_stream()).then(Activity::start);
+    let body = match activity.clone() {
+        None => Body::empty(),
+        Some(activity) => {
+            headers::frame(&mut parts.headers, &body);
+            Body::upload(body, passage.timeouts.body, activity)
+        }
     };
     let request = Request::from_parts(parts, body);
-    let answer = passage.client.send(request, &activity).await.map_err(blame)?;
+    let answer = passage.client.send(request, activity.as_ref()).await.map_err(blame)?;
     if !headers::is_framed_once(answer.headers()) {
         return Err(ForwardError::Framing);
     }

@@ -1,7 +1,8 @@
 //! What a proxy does to header fields (RFC 9110 §7.6.1), and what it tells the app of the visitor.
 
-use crate::protected::{OWN, Protected};
-use crate::trust::{Peer, TrustedPeer};
+use crate::protected::{OWN, Protected, Standing};
+use crate::telemetry::RequestId;
+use crate::trust::TrustedPeer;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
@@ -23,8 +24,8 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The request's id, on requests to the app and on answers of our own.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Meant for one connection, whether `Connection` names them or not. `Trailer` is looked after where
-/// trailers are.
+/// Meant for one connection, whether `Connection` names them or not. `Trailer` and `TE` are looked
+/// after where trailers are.
 const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
     KEEP_ALIVE,
@@ -37,6 +38,27 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     HTTP2_SETTINGS,
     EXPECT,
 ];
+
+/// Whether a name may be one of those above, `Trailer`, or one of our own. Nearly no name of a usual
+/// message is, and to look at a dozen names costs less than to look a dozen up.
+fn concerns_us(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+            | "expect"
+            | "x-pandium-token"
+            | "x-pandium-url"
+    )
+}
 
 /// What only a trusted peer may say of a request. In every spelling: apps that fold header names
 /// would read a stranger's `X_Forwarded_For` beside the one that we set.
@@ -55,24 +77,26 @@ static DESCRIPTION: LazyLock<Protected> = LazyLock::new(|| {
     Protected::new(names.to_vec()).unwrap_or_default()
 });
 
+/// What frames a body.
+static FRAMING: LazyLock<Protected> =
+    LazyLock::new(|| Protected::of_each([CONTENT_LENGTH, TRANSFER_ENCODING]));
+
 /// What we see of a request that the app cannot see.
 pub struct Seen<'a> {
-    /// The other end of the socket.
-    pub peer: Peer,
+    /// The other end of the socket as `X-Forwarded-For` has it, where that has an address.
+    pub address: Option<&'a HeaderValue>,
     /// Whether its word about the request counts.
     pub trusted: Option<TrustedPeer>,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// The request's id.
-    pub request_id: &'a str,
+    pub request_id: &'a RequestId,
 }
 
 /// Makes a visitor's header fields those of a request to the app. Returns whether the visitor takes
 /// trailers.
 pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Seen<'_>) -> bool {
-    let takes_trailers = accepts_trailers(headers);
-    remove_hop_by_hop(headers);
-    headers.remove(TRAILER);
+    let takes_trailers = headers.keys().any(concerns_us) && remove_of_request(headers);
     if takes_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         // RFC 9110 §10.1.4: whoever sends TE has to nominate it.
@@ -84,11 +108,23 @@ pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Se
     } else {
         DESCRIPTION.strip_aliases(headers);
     }
-    // What we set on some requests nobody else sets on any, and what was said to us is not passed on.
-    for name in OWN.iter().chain(protected.withheld()) {
+    // What was said to us is not passed on.
+    for name in protected.withheld() {
         headers.remove(name);
     }
     describe(headers, seen);
+    takes_trailers
+}
+
+/// Removes what is for one connection, and what we set on some requests: nobody else sets that on any.
+/// Returns whether the visitor takes trailers.
+fn remove_of_request(headers: &mut HeaderMap) -> bool {
+    let takes_trailers = options(headers, &TE).any(|option| option.eq_ignore_ascii_case(b"trailers"));
+    remove_hop_by_hop(headers);
+    headers.remove(TRAILER);
+    for name in &OWN {
+        headers.remove(name);
+    }
     takes_trailers
 }
 
@@ -98,6 +134,7 @@ pub fn asks_for_websocket<B: HttpBody>(request: &Request<B>) -> bool {
     request.version() == Version::HTTP_11
         && request.method() == Method::GET
         && request.body().is_end_stream()
+        && request.headers().contains_key(UPGRADE)
         && is_websocket(request.headers())
         && options(request.headers(), &CONNECTION).any(upgrade)
 }
@@ -134,9 +171,11 @@ pub fn describe_probe(headers: &mut HeaderMap, visitor: &HeaderMap, seen: &Seen<
 /// of trailers stay where the visitor takes these: hyper sends none that `Trailer` does not name.
 pub fn prepare_response(headers: &mut HeaderMap, hidden: &Protected, takes_trailers: bool) {
     hidden.strip(headers);
-    remove_hop_by_hop(headers);
-    if !takes_trailers {
-        headers.remove(TRAILER);
+    if headers.keys().any(concerns_us) {
+        remove_hop_by_hop(headers);
+        if !takes_trailers {
+            headers.remove(TRAILER);
+        }
     }
 }
 
@@ -149,6 +188,12 @@ pub fn is_framed_plainly(headers: &HeaderMap) -> bool {
         (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
         _ => false,
     }
+}
+
+/// Whether a header is there that an app which folds names would take for the length of the body, or
+/// its coding: `Transfer_Encoding`, say. To us it is none.
+pub fn resembles_framing(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| matches!(FRAMING.standing(name), Standing::Alias(_)))
 }
 
 /// Whether an answer's body is framed in one way alone. A length beside a transfer coding means
@@ -164,10 +209,6 @@ pub fn frame(headers: &mut HeaderMap, body: &impl HttpBody) {
     if !body.is_end_stream() && body.size_hint().exact().is_none() {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-}
-
-fn accepts_trailers(headers: &HeaderMap) -> bool {
-    options(headers, &TE).any(|option| option.eq_ignore_ascii_case(b"trailers"))
 }
 
 /// The items of a header that is a list (RFC 9110 §5.6.1).
@@ -203,14 +244,14 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
 /// `X-Forwarded-*` and the request's id: a trusted peer's are kept, anybody else's replaced.
 fn describe(headers: &mut HeaderMap, seen: &Seen<'_>) {
     let before = seen.trusted.and_then(|_| joined(headers, &X_FORWARDED_FOR));
-    set(headers, X_FORWARDED_FOR, forwarded_for(before.as_deref(), seen.peer));
+    set(headers, X_FORWARDED_FOR, forwarded_for(before.as_deref(), seen.address));
     keep_or_set(headers, X_FORWARDED_PROTO, Some(HeaderValue::from_static(seen.scheme)));
     let host = headers.get(HOST).cloned();
     if seen.trusted.is_none() {
         set(headers, X_FORWARDED_PORT, host.as_ref().and_then(|host| port(host, seen.scheme)));
     }
     keep_or_set(headers, X_FORWARDED_HOST, host);
-    set(headers, X_REQUEST_ID, HeaderValue::from_str(seen.request_id).ok());
+    headers.insert(X_REQUEST_ID, seen.request_id.to_value());
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
@@ -223,12 +264,13 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     Some(joined)
 }
 
-fn forwarded_for(before: Option<&[u8]>, peer: Peer) -> Option<HeaderValue> {
-    let Peer::Ip(ip) = peer else { return before.and_then(|list| HeaderValue::from_bytes(list).ok()) };
-    let ip = ip.to_string();
-    match before {
-        None => HeaderValue::from_str(&ip).ok(),
-        Some(list) => HeaderValue::from_bytes(&[list, b", ", ip.as_bytes()].concat()).ok(),
+fn forwarded_for(before: Option<&[u8]>, address: Option<&HeaderValue>) -> Option<HeaderValue> {
+    match (before, address) {
+        (None, address) => address.cloned(),
+        (Some(list), None) => HeaderValue::from_bytes(list).ok(),
+        (Some(list), Some(address)) => {
+            HeaderValue::from_bytes(&[list, b", ", address.as_bytes()].concat()).ok()
+        }
     }
 }
 

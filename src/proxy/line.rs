@@ -60,6 +60,15 @@ impl Line {
         !self.ended && self.sender.is_ready()
     }
 
+    /// Goes on until it could take the next request, or has ended; returns whether it could.
+    pub async fn rest(&mut self) -> bool {
+        poll_fn(|cx| match self.is_idle(cx) {
+            false if !self.ended => Poll::Pending,
+            idle => Poll::Ready(idle),
+        })
+        .await
+    }
+
     /// What is below HTTP, once the app has switched protocols, and what it has said already.
     pub async fn switched(mut self) -> (Stream, Bytes) {
         poll_fn(|cx| {

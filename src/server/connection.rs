@@ -17,7 +17,7 @@ use crate::proxy::tunnel::{Switch, carry};
 use crate::stream::Stream;
 use crate::trust::Peer;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -40,12 +40,24 @@ const HYPERS_HEADERS: usize = 100;
 /// How long a visitor may go on sending what nobody reads any more.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Where a request comes from.
+/// Where requests come from: one for all of a connection's.
 pub struct Origin {
     /// The other end of the socket.
     pub peer: Peer,
+    /// Its address as `X-Forwarded-For` has it.
+    pub address: Option<HeaderValue>,
     /// Where the app's side goes if the connection leaves HTTP.
     pub switch: Option<Switch>,
+}
+
+impl Origin {
+    fn new(peer: Peer, switch: Option<Switch>) -> Self {
+        let address = match peer {
+            Peer::Ip(ip) => HeaderValue::from_str(&ip.to_string()).ok(),
+            Peer::Unix(_) => None,
+        };
+        Self { peer, address, switch }
+    }
 }
 
 /// How connections are served.
@@ -85,9 +97,10 @@ pub async fn serve<H, F>(
     handler: H,
     mut phase: watch::Receiver<Phase>,
 ) where
-    H: Fn(Origin, Request<Incoming>) -> F,
+    H: Fn(Arc<Origin>, Request<Incoming>) -> F,
     F: Future<Output = Response<Body>>,
 {
+    let origin = Arc::new(Origin::new(peer, Some(Switch::default())));
     let mut parked = Parked { stream, said: Bytes::new(), until: Instant::now() + bounds.timeouts.header };
     loop {
         if parked.said.is_empty() {
@@ -97,7 +110,7 @@ pub async fn serve<H, F>(
                 () = ends(&mut phase) => return,
             }
         }
-        let active = Active::new(parked, peer, bounds, &handler);
+        let active = Active { parked, origin: Arc::clone(&origin), bounds, handler: &handler };
         match Box::pin(active.run(&mut phase)).await {
             Some(rested) => parked = rested,
             None => return,
@@ -114,11 +127,9 @@ async fn ends(phase: &mut watch::Receiver<Phase>) {
 /// A connection in hyper's hands.
 struct Active<'h, H> {
     parked: Parked,
-    peer: Peer,
+    origin: Arc<Origin>,
     bounds: Bounds,
     handler: &'h H,
-    pulse: Arc<Pulse>,
-    switch: Switch,
 }
 
 /// What a look at the clock found.
@@ -131,24 +142,21 @@ enum Found {
     Late,
 }
 
-impl<'h, H, F> Active<'h, H>
+impl<H, F> Active<'_, H>
 where
-    H: Fn(Origin, Request<Incoming>) -> F,
+    H: Fn(Arc<Origin>, Request<Incoming>) -> F,
     F: Future<Output = Response<Body>>,
 {
-    fn new(parked: Parked, peer: Peer, bounds: Bounds, handler: &'h H) -> Self {
-        Self { parked, peer, bounds, handler, pulse: Arc::default(), switch: Switch::default() }
-    }
-
     /// Runs it until it ends, or is at rest.
     async fn run(self, phase: &mut watch::Receiver<Phase>) -> Option<Parked> {
-        let Self { parked, peer, bounds, handler, pulse, switch } = self;
+        let Self { parked, origin, bounds, handler } = self;
+        let pulse = Arc::<Pulse>::default();
         let mut clock = Clock::new(&pulse, bounds.timeouts, !parked.said.is_empty());
         let io = TokioIo::new(parked.stream);
         let io = Watched::new(io, parked.said, Arc::clone(&pulse), bounds.timeouts.stall);
         let service = service_fn(|request| {
             let open = pulse.open();
-            let answer = handler(Origin { peer, switch: Some(switch.clone()) }, request);
+            let answer = handler(Arc::clone(&origin), request);
             async move { Ok::<_, Infallible>(answer.await.map(|body| Served { body, _open: open })) }
         });
         let mut connection = builder(bounds.limits).serve_connection(io, service);
@@ -167,18 +175,18 @@ where
         })
         .await;
         match ended {
-            None if clock.late => tracing::debug!(%peer, "a head took too long"),
+            None if clock.late => tracing::debug!(peer = %origin.peer, "a head took too long"),
             None => {
                 let parts = connection.into_parts();
                 let (io, _) = parts.io.into_inner();
                 let until = Instant::now() + bounds.timeouts.idle.saturating_sub(clock.tick);
                 return Some(Parked { stream: io.into_inner(), said: parts.read_buf, until });
             }
-            Some(Err(error)) => tracing::debug!(%peer, %error, "connection ended"),
+            Some(Err(error)) => tracing::debug!(peer = %origin.peer, %error, "connection ended"),
             Some(Ok(())) => {
                 let parts = connection.into_parts();
                 let (io, _) = parts.io.into_inner();
-                match switch.take() {
+                match origin.switch.as_ref().and_then(Switch::take) {
                     Some(app) => {
                         let visitor = io.into_inner();
                         drop(carry(visitor, parts.read_buf, app, bounds.timeouts.tunnel).await);

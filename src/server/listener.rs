@@ -158,7 +158,7 @@ pub async fn accept<H, F>(
     mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
 ) where
-    H: Fn(Origin, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Arc<Origin>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let acceptor = match Acceptor::new(shared) {
@@ -196,7 +196,7 @@ fn spawn<H, F>(
     phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
 ) where
-    H: Fn(Origin, Request<Incoming>) -> F + Send + Sync + 'static,
+    H: Fn(Arc<Origin>, Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let Ok(permit) = Arc::clone(&manner.permits).try_acquire_owned() else {

@@ -214,9 +214,7 @@ fn bare(status: StatusCode, id: &RequestId) -> Response<Body> {
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-        headers.insert(X_REQUEST_ID, id);
-    }
+    headers.insert(X_REQUEST_ID, id.to_value());
     answer
 }
 

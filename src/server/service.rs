@@ -11,7 +11,7 @@ use crate::protected::Protected;
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
 use crate::proxy::forward::{Passage, forward};
-use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly};
+use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly, resembles_framing};
 use crate::proxy::tunnel::Switch;
 use crate::refusal::{Code, Refusal};
 use crate::route::{self, Door, Owner, Route};
@@ -22,7 +22,7 @@ use crate::session::jwt::NoClaims;
 use crate::session::probe::{self, Told};
 use crate::telemetry::RequestId;
 use crate::token::Moment;
-use crate::trust::{Peer, TrustedPeer};
+use crate::trust::TrustedPeer;
 use crate::value::Session;
 use http::header::{
     ACCEPT, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
@@ -61,15 +61,20 @@ struct Visit<'v> {
     parts: &'v Parts,
     /// The route that has the path.
     door: Option<Door>,
-    peer: Peer,
+    origin: &'v Origin,
     trusted: Option<TrustedPeer>,
     id: &'v RequestId,
 }
 
 impl Visit<'_> {
     fn seen(&self) -> Seen<'_> {
-        Seen { peer: self.peer, trusted: self.trusted, scheme: "http", request_id: self.id.as_str() }
+        seen(self.origin, self.trusted, self.id)
     }
+}
+
+/// What we see of a request that the app cannot see.
+fn seen<'s>(origin: &'s Origin, trusted: Option<TrustedPeer>, id: &'s RequestId) -> Seen<'s> {
+    Seen { address: origin.address.as_ref(), trusted, scheme: "http", request_id: id }
 }
 
 /// Whom a token's issuer keeps its keys with, where they are fetched.
@@ -97,7 +102,7 @@ impl Service {
     }
 
     /// Answers one request.
-    pub async fn answer(&self, origin: Origin, request: Request<Incoming>) -> Response<Body> {
+    pub async fn answer(&self, origin: &Origin, request: Request<Incoming>) -> Response<Body> {
         let peer = origin.peer;
         let started = Instant::now();
         let trusted = self.config.policy.trust.admit(peer, request.headers());
@@ -127,15 +132,16 @@ impl Service {
 
     async fn route(
         &self,
-        Origin { peer, switch }: Origin,
+        origin: &Origin,
         trusted: Option<TrustedPeer>,
         request: Request<Incoming>,
         id: &RequestId,
     ) -> Answered {
+        let peer = origin.peer;
         let door = self.owner(request.uri().path()).map(|route| route.door);
-        if !is_framed_plainly(request.headers()) {
+        if !is_framed_plainly(request.headers()) || resembles_framing(request.headers()) {
             let failure = Failure::VisitorBroken;
-            tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's transfer coding");
+            tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's framing");
             let (response, code) = (reply::failure(failure, request.headers(), id), failure.as_str());
             // A proxy that asks for a decision understands yes and no.
             let denied = door == Some(Door::Decision);
@@ -145,7 +151,7 @@ impl Service {
             };
         }
         let (parts, body) = request.into_parts();
-        let visit = Visit { parts: &parts, door, peer, trusted, id };
+        let visit = Visit { parts: &parts, door, origin, trusted, id };
         let head = Head {
             method: &parts.method,
             uri: &parts.uri,
@@ -156,8 +162,7 @@ impl Service {
         match decide::screen(&self.config.policy, head) {
             Ok(Screened::Pass(trusted)) => {
                 let request = Request::from_parts(parts, body);
-                let seen = Seen { peer, trusted, scheme: "http", request_id: id.as_str() };
-                self.pass(&seen, switch.as_ref(), request, id).await
+                self.pass(&seen(origin, trusted, id), origin.switch.as_ref(), request, id).await
             }
             Ok(Screened::Install(ask)) => self.install(ask, &visit, body).await,
             Err(refusal) => self.refuse(&visit, None, &refusal),
@@ -171,7 +176,7 @@ impl Service {
             From::Headers => {
                 let minted = ask
                     .trusted
-                    .ok_or_else(|| decide::untrusted(policy, visit.peer))
+                    .ok_or_else(|| decide::untrusted(policy, visit.origin.peer))
                     .and_then(|trusted| session::headers::acquire(policy, &visit.parts.headers, trusted))
                     .and_then(|session| self.mint(ask, visit, &session));
                 self.conclude(visit, ask, minted)
@@ -314,7 +319,7 @@ impl Service {
     }
 
     fn refuse(&self, visit: &Visit<'_>, ask: Option<Ask<'_, '_>>, refusal: &Refusal) -> Answered {
-        record::refused(refusal, visit.peer, visit.id);
+        record::refused(refusal, visit.origin.peer, visit.id);
         let headers = &visit.parts.headers;
         let code = refusal.code.as_str();
         // A path that is the decision's only in some reading is answered as one, too.

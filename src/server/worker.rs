@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
@@ -29,7 +30,7 @@ impl Worker {
     ) -> io::Result<Self>
     where
         M: FnOnce() -> H + Send + 'static,
-        H: Fn(Origin, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        H: Fn(Arc<Origin>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -60,7 +61,7 @@ fn run<M, H, F>(
     mut phase: watch::Receiver<Phase>,
 ) where
     M: FnOnce() -> H,
-    H: Fn(Origin, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Arc<Origin>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     runtime.block_on(async {

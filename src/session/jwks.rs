@@ -2,7 +2,7 @@
 //! have not. While nobody answers, those that we have go on counting.
 
 use crate::config::model::{JwksUrl, Jwt, Timeouts};
-use crate::proxy::body::{Activity, Body};
+use crate::proxy::body::Body;
 use crate::proxy::client::Client;
 use crate::token::jwks::{JwksFault, KeySet};
 use crate::token::verify::Verifier;
@@ -97,7 +97,7 @@ impl Source {
         let host = HeaderValue::from_str(&self.url.host).map_err(|_| NoKeys::Unaskable)?;
         request.headers_mut().insert(HOST, host);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let answer = self.client.send(request, &Activity::start()).await;
+        let answer = self.client.send(request, None).await;
         let answer = answer.map_err(|error| NoKeys::Silent(error.to_string()))?;
         // A redirect is no answer: only what the file names is asked.
         if answer.status().as_u16() != 200 {

@@ -6,7 +6,7 @@
 use super::answer::Answer;
 use crate::config::model::{Policy, Probe};
 use crate::fields::Source;
-use crate::proxy::body::{Activity, Body};
+use crate::proxy::body::Body;
 use crate::proxy::client::{Client, NoAnswer, is_timeout};
 use crate::proxy::download::Download;
 use crate::proxy::headers::{Seen, describe_probe};
@@ -42,7 +42,7 @@ pub async fn ask(
     *request.uri_mut() = Uri::try_from(&probe.path).map_err(unaskable)?;
     *request.headers_mut() = question(probe, visitor, seen);
     let deadline = Instant::now() + probe.timeout;
-    let answered = timeout_at(deadline, client.send(request, &Activity::start())).await;
+    let answered = timeout_at(deadline, client.send(request, None)).await;
     let (parts, body) = answered.map_err(late)?.map_err(|error| silent(&error))?.into_parts();
     let ok = parts.status.as_u16() == 200;
     let mut answer = Answer { headers: parts.headers, json: None };
