@@ -11,6 +11,7 @@ use crate::route::Door;
 use crate::token::verify::Keys;
 use crate::trust::{PeerRule, Trust};
 use clap::Args;
+use http::HeaderName;
 use std::fmt::Write as _;
 
 #[derive(Args)]
@@ -170,8 +171,11 @@ fn chosen(policy: &Policy) -> String {
         Choice::Session(_) => Some("that the session leads to".to_owned()),
         Choice::Header(_) => None,
     };
-    let header = policy.overrides.account.as_ref().map(|header| format!("that {header} names"));
-    listed(file.into_iter().chain(header))
+    match (file, &policy.overrides.account) {
+        (Some(file), None) => file,
+        (Some(file), Some(header)) => format!("{file}, unless {header} names another"),
+        (None, header) => format!("that {} names", header.as_ref().map_or("nobody", HeaderName::as_str)),
+    }
 }
 
 fn address(target: &Target, account: &Account) -> String {

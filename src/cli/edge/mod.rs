@@ -36,24 +36,64 @@ pub(super) fn lines(edge: Edge, config: &Config) -> String {
 /// A header that no visitor may set.
 struct Header<'c> {
     name: &'c HeaderName,
-    /// The field that is read from it, where one is.
-    field: Option<&'c str>,
     /// As the file spells it.
     spelling: String,
+    part: Part<'c>,
+}
+
+/// What a header is for.
+enum Part<'c> {
+    /// The secret between the proxy and us, from there.
+    Secret(&'c str),
+    /// What a location is for, and a value that it may have.
+    Override(&'static str, &'c str),
+    /// This field is read from it.
+    Field(&'c str),
+    /// Our own: nobody sends it to us.
+    Ours,
+}
+
+impl Header<'_> {
+    fn field(&self) -> Option<&str> {
+        match self.part {
+            Part::Field(field) => Some(field),
+            Part::Secret(_) | Part::Override(..) | Part::Ours => None,
+        }
+    }
 }
 
 fn headers(config: &Config) -> Vec<Header<'_>> {
     let header = |name| {
-        let field = config.policy.fields.iter().find_map(|field| match &field.source {
-            Source::Header { name: own, written } if own == name => {
-                Some((field.name.as_str(), written.clone()))
-            }
-            _ => None,
-        });
-        let (field, spelling) = field.unzip();
-        Header { name, field, spelling: spelling.unwrap_or_else(|| title(name)) }
+        let (spelling, part) = part(name, config);
+        Header { name, spelling: spelling.map_or_else(|| title(name), str::to_owned), part }
     };
     config.policy.protected.names().iter().map(header).collect()
+}
+
+fn part<'c>(name: &HeaderName, config: &'c Config) -> (Option<&'c str>, Part<'c>) {
+    let policy = &config.policy;
+    if let Some(shared) = policy.trust.header().filter(|shared| shared.name == *name) {
+        return (None, Part::Secret(&shared.source));
+    }
+    if policy.overrides.integration.as_ref() == Some(name) {
+        let mut names = policy.integrations.all().into_iter().map(|integration| &*integration.name);
+        let example = names.find(|name| *name != "*").unwrap_or("NAME");
+        return (None, Part::Override("integration", example));
+    }
+    if policy.overrides.account.as_ref() == Some(name) {
+        let example = policy.pandium.accounts.first().map_or("", |account| account.key.as_str());
+        return (None, Part::Override("account", example));
+    }
+    let field = policy.fields.iter().find_map(|field| match &field.source {
+        Source::Header { name: own, written } if own == name => Some((written.as_str(), field.name.as_str())),
+        _ => None,
+    });
+    field.map_or((None, Part::Ours), |(written, field)| (Some(written), Part::Field(field)))
+}
+
+/// Whether every program takes this name as it is, without quotes.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 /// The name as a regular expression for it and for every other spelling of it.

@@ -1,6 +1,6 @@
 //! The lines for nginx.
 
-use super::{Header, headers};
+use super::{Header, Part, headers};
 use crate::config::Config;
 use http::HeaderName;
 
@@ -30,49 +30,31 @@ proxy_http_version 1.1;
 /// deleted.
 pub(super) fn lines(config: &Config) -> String {
     let (mut variables, mut lines) = (Vec::new(), Vec::new());
-    for Header { name, field, spelling } in headers(config) {
-        if let Some(shared) = config.policy.trust.header().filter(|shared| shared.name == *name) {
-            lines.push(format!(
-                "# From a file that nobody else reads: set $sidecar_secret to what {} holds.",
-                shared.source
-            ));
-            lines.push(format!("proxy_set_header {spelling} $sidecar_secret;"));
-            continue;
+    for Header { name, spelling, part } in headers(config) {
+        match part {
+            Part::Secret(source) => lines.extend([
+                format!("# From a file that nobody else reads: set $sidecar_secret to what {source} holds."),
+                format!("proxy_set_header {spelling} $sidecar_secret;"),
+            ]),
+            Part::Override(what, value) => lines.extend([
+                format!("# Which {what} this location is for."),
+                format!("proxy_set_header {spelling} \"{value}\";"),
+            ]),
+            Part::Ours => lines.push(format!("proxy_set_header {spelling} \"\";")),
+            Part::Field(field) => {
+                variables.extend(variable(field, name, &spelling));
+                if spelling.contains('_') {
+                    lines.push(format!(
+                        "# {spelling}: nginx sends it, but drops it where it comes in, unless underscores_in_headers is on"
+                    ));
+                }
+                lines.push(format!("proxy_set_header {spelling} $session_{field};"));
+            }
         }
-        if let Some((what, value)) = overriding(name, config) {
-            lines.push(format!("# Which {what} this location is for."));
-            lines.push(format!("proxy_set_header {spelling} \"{value}\";"));
-            continue;
-        }
-        let Some(field) = field else {
-            lines.push(format!("proxy_set_header {spelling} \"\";"));
-            continue;
-        };
-        variables.extend(variable(field, name, &spelling));
-        if spelling.contains('_') {
-            lines.push(format!(
-                "# {spelling}: nginx sends it, but drops it where it comes in, unless underscores_in_headers is on"
-            ));
-        }
-        lines.push(format!("proxy_set_header {spelling} $session_{field};"));
     }
     let complete = config.policy.trust.is_complete().then(|| NGINX_COMPLETE.to_owned());
     let lines = [NGINX_HEAD.to_owned()].into_iter().chain(complete).chain(variables).chain(lines);
     format!("{}\n{NGINX_TAIL}", lines.collect::<Vec<_>>().join("\n"))
-}
-
-/// A header that says what a location is for, and a value that it may have.
-fn overriding(name: &HeaderName, config: &Config) -> Option<(&'static str, String)> {
-    let (policy, name) = (&config.policy, Some(name));
-    if policy.overrides.integration.as_ref() == name {
-        let example = policy.integrations.all().first().map(|integration| integration.name.to_string());
-        return Some(("integration", example.unwrap_or_default()));
-    }
-    if policy.overrides.account.as_ref() == name {
-        let example = policy.pandium.accounts.first().map(|account| account.key.to_string());
-        return Some(("account", example.unwrap_or_default()));
-    }
-    None
 }
 
 /// How nginx gets at the header of an answer; some names have no variable there.
