@@ -17,12 +17,16 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from fixtures import accounts, decision, django, nginx, wikis  # noqa: E402
+from fixtures import accounts, decision, django, nginx, printed, wikis  # noqa: E402
 from kit.stage import Stage, Tally, Trouble  # noqa: E402
 
 FIXTURES = {
     "nginx-headers": nginx.headers,
     "nginx-complete": nginx.complete,
+    "nginx-printed": printed.nginx,
+    "caddy-printed": printed.caddy,
+    "haproxy-printed": printed.haproxy,
+    "envoy-printed": printed.envoy,
     "nginx-accounts": accounts.nginx,
     "nginx-decision": decision.nginx,
     "caddy-decision": decision.caddy,

@@ -68,7 +68,8 @@ class Shop:
 
     def got(self, path):
         """The headers of the requests for this path, in order, names in lower case."""
-        lines = map(json.loads, self.requests.read_text(encoding="utf-8").splitlines())
+        text = self.requests.read_text(encoding="utf-8") if self.requests.exists() else ""
+        lines = map(json.loads, text.splitlines())
         return [
             {name.lower(): value for name, value in line["headers"].items()}
             for line in lines
