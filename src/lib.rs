@@ -8,6 +8,7 @@ pub mod redact;
 pub mod refusal;
 pub mod slug;
 pub mod stream;
+pub mod strict;
 pub mod suggest;
 pub mod telemetry;
 pub mod value;

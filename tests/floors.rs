@@ -18,6 +18,7 @@ const FLOORS: &[(&str, f32)] = &[
     ("slug", 0.0),
     ("refusal", 0.0),
     ("stream", 0.0),
+    ("strict", 0.0),
     ("suggest", 0.0),
     ("telemetry", 0.0),
     ("value", 0.0),

@@ -10,6 +10,7 @@ use crate::refusal::{Code, Refusal};
 use crate::session;
 use crate::session::answer::Answer;
 use crate::session::jwt::{Claims, NoClaims};
+use crate::strict::{self, Fault};
 use crate::token::Moment;
 use crate::token::verify::Keys;
 use crate::trust::{Peer, TrustedPeer};
@@ -95,8 +96,11 @@ pub(super) fn run(args: &MintArgs) -> Result<(), u8> {
 }
 
 fn json(path: &Path) -> Result<serde_json::Value, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("--body: {error}"))?;
-    serde_json::from_str(&text).map_err(|_| "--body: this file is no JSON".to_owned())
+    let text = std::fs::read(path).map_err(|error| format!("--body: {error}"))?;
+    strict::value(&text).map_err(|fault| match fault {
+        Fault::Broken => "--body: this file is no JSON".to_owned(),
+        Fault::Twice => "--body: a name stands twice in this file's JSON".to_owned(),
+    })
 }
 
 /// The request's header lines, as a trusted peer would send them.

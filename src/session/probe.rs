@@ -11,6 +11,7 @@ use crate::proxy::client::{Client, NoAnswer, is_timeout};
 use crate::proxy::download::Download;
 use crate::proxy::headers::{Seen, describe_probe};
 use crate::refusal::{Code, Refusal};
+use crate::strict::{self, Fault};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Limited};
@@ -98,8 +99,15 @@ async fn read(
     if !wants_json {
         return Ok(None);
     }
-    let broken = |_| unavailable("the answer is no JSON, although it says so", false);
-    serde_json::from_slice(&body.to_bytes()).map(Some).map_err(broken)
+    json(&body.to_bytes()).map(Some)
+}
+
+/// The JSON of a whole answer.
+fn json(body: &[u8]) -> Result<serde_json::Value, Refusal> {
+    strict::value(body).map_err(|fault| match fault {
+        Fault::Broken => unavailable("the answer is no JSON, although it says so", false),
+        Fault::Twice => unavailable("a name stands twice in the answer's JSON", false),
+    })
 }
 
 /// `application/json`, or a form of it (RFC 6839 §3.1).

@@ -1,6 +1,6 @@
 //! The keys that tokens on requests are checked with, as their issuer publishes them (RFC 7517).
 
-use super::strict;
+use crate::strict;
 use base64_simd::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};

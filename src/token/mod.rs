@@ -6,7 +6,6 @@
 //! that verifies. Tokens of others, which say who a visitor is, are checked in [`verify`](mod@verify).
 
 pub mod jwks;
-mod strict;
 pub mod verify;
 
 use crate::redact::Secret;

@@ -6,8 +6,8 @@
 
 use super::Signer;
 use super::jwks::KeySet;
-use super::strict;
 use crate::redact::Secret;
+use crate::strict;
 use base64_simd::URL_SAFE_NO_PAD;
 pub use jsonwebtoken::Algorithm;
 use jsonwebtoken::{AlgorithmFamily, DecodingKey};

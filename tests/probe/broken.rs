@@ -181,6 +181,24 @@ async fn answers_in_json() {
     play(&sidecar, &json(good), &cases).await;
 }
 
+/// Two readers may differ on which of the two counts: the app's and ours, say.
+#[tokio::test]
+async fn names_that_stand_twice() {
+    let app = app().await;
+    let sidecar = Sidecar::start(&probing_json(&app)).await;
+    let of = |body: &str| with_cookies("200 OK", &[JSON], body);
+    let mut cases = Vec::new();
+    for body in [
+        r#"{"tenant":{"id":"acme"},"tenant":{"id":"acme"}}"#,
+        r#"{"tenant":{"id":"acme","id":"evil"}}"#,
+        r#"{"tenant":{"id":"acme","\u0069d":"evil"}}"#,
+        r#"{"tenant":{"id":"acme"},"other":[{"a":1,"a":1}]}"#,
+    ] {
+        cases.push(case("a name twice", of(body), 502, "session-unavailable"));
+    }
+    play(&sidecar, &json(r#"{"tenant":{"id":"acme"}}"#), &cases).await;
+}
+
 #[tokio::test]
 async fn lists_in_json() {
     let app = app().await;

@@ -1,16 +1,34 @@
 //! JSON in which no name stands twice.
 //!
-//! RFC 7519 §4 lets a reader take the last of two; two readers that differ are a way to say one
-//! thing to the one who checks and another to the one who acts.
+//! RFC 8259 §4 leaves it to the reader which of two counts; two readers that differ are a way to say
+//! one thing to the one who checks and another to the one who acts.
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// A JSON object without a name that stands twice, on whatever level.
-pub(super) fn object(json: &[u8]) -> Option<Map<String, Value>> {
+/// What a text is that is no such JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No JSON.
+    Broken,
+    /// JSON in which a name stands twice.
+    Twice,
+}
+
+/// JSON without a name that stands twice, on whatever level.
+pub fn value(json: &[u8]) -> Result<Value, Fault> {
     match serde_json::from_slice::<Strict>(json) {
-        Ok(Strict(Value::Object(object))) => Some(object),
+        Ok(Strict(value)) => Ok(value),
+        Err(_) if serde_json::from_slice::<IgnoredAny>(json).is_ok() => Err(Fault::Twice),
+        Err(_) => Err(Fault::Broken),
+    }
+}
+
+/// The same, where it is an object.
+pub fn object(json: &[u8]) -> Option<Map<String, Value>> {
+    match value(json) {
+        Ok(Value::Object(object)) => Some(object),
         _ => None,
     }
 }
@@ -77,7 +95,7 @@ impl<'de> Visitor<'de> for Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::object;
+    use super::{Fault, object, value};
 
     #[test]
     fn a_name_stands_once_on_every_level() {
@@ -96,6 +114,20 @@ mod tests {
             if let Some(read) = read {
                 assert_eq!(serde_json::Value::Object(read).to_string(), json);
             }
+        }
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_told_from_what_is_no_json() {
+        for (json, fault) in [
+            (r#"{"a":1,"a":1}"#, Some(Fault::Twice)),
+            (r#"[{"a":{"b":1,"\u0062":2}}]"#, Some(Fault::Twice)),
+            (r#"{"a":1,"a":1"#, Some(Fault::Broken)),
+            ("", Some(Fault::Broken)),
+            ("[1, {}]", None),
+            ("7", None),
+        ] {
+            assert_eq!(value(json.as_bytes()).err(), fault, "{json}");
         }
     }
 }
