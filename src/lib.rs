@@ -11,6 +11,7 @@ pub mod stream;
 pub mod strict;
 pub mod suggest;
 pub mod telemetry;
+pub mod tls;
 pub mod value;
 pub mod variable;
 

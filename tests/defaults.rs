@@ -163,6 +163,11 @@ fn every_key_stands_in_the_manual() {
         inside("{ file:", &format!("{{ {STRANGER}, file:")),
         inside("  from:", &format!("  {STRANGER}\n  from:")),
         inside("from: headers", &format!("from: jwt\n  jwt: {{ {STRANGER} }}")),
+        inside(
+            "from: headers",
+            &format!("from: jwt\n  jwt: {{ algorithms: ES256, jwks: {{ {STRANGER} }} }}"),
+        ),
+        inside("from: headers", &format!("from: probe\n  probe: {{ {STRANGER} }}")),
         inside("{ header: X-Account-Id", &format!("{{ header: X-Account-Id, {STRANGER}")),
         inside("{ id: 1121", &format!("{{ id: 1121, {STRANGER}")),
     ];

@@ -21,6 +21,7 @@ const FLOORS: &[(&str, f32)] = &[
     ("strict", 0.0),
     ("suggest", 0.0),
     ("telemetry", 0.0),
+    ("tls", 0.0),
     ("value", 0.0),
     ("variable", 0.0),
     ("claims", 1.0),
@@ -44,6 +45,8 @@ const FLOORS: &[(&str, f32)] = &[
 const ALLOWED: &[(&str, &str)] = &[
     // A refusal says where the file speaks of it: two words of one vocabulary.
     ("refusal", "place"),
+    // A connection may be an encrypted one.
+    ("stream", "tls"),
     // A session that the app is asked for is asked for over the app's own connections.
     ("session", "proxy"),
 ];
@@ -52,6 +55,7 @@ const ALLOWED: &[(&str, &str)] = &[
 const KNOWN_TO_ONE: &[(&str, &str)] = &[
     ("serde_yaml", "src/config/file.rs"),
     ("jsonwebtoken", "src/token/"),
+    ("rustls", "src/tls/"),
     ("StatusCode", "src/server/"),
     ("println!", "src/cli/"),
     ("eprintln!", "src/cli/"),

@@ -5,7 +5,7 @@ use super::load::{Wanted, load};
 use super::out::{complain, say};
 use super::{ConfigArg, INVALID};
 use crate::config::Config;
-use crate::config::model::{Account, Address, Choice, From, Jwt, Key, Policy, Probe, Target};
+use crate::config::model::{Account, Address, Choice, From, Jwt, Key, Policy, Probe, Remote, Target};
 use crate::fields::{Field, Presence, Source};
 use crate::route::Door;
 use crate::token::verify::Keys;
@@ -57,7 +57,8 @@ fn summary(config: &Config, file: &str) -> String {
     };
     line("listens at", listed(config.listen.iter().map(|listen| listen.at.to_string())));
     line("health at", config.admin.as_ref().map_or("nowhere".to_owned(), |admin| admin.at.to_string()));
-    let app = config.upstream.as_ref().map(|upstream| upstream.at.to_string());
+    let app =
+        config.upstream.as_ref().map(|upstream| format!("{}{}", upstream.at.endpoint, proof(&upstream.at)));
     line("the app is", app.unwrap_or_else(|| "nowhere: what is not ours is 404".to_owned()));
     line("believes", believed(policy));
     line("protects", listed(policy.protected.names().iter().map(ToString::to_string)));
@@ -98,13 +99,19 @@ fn listed(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(", ")
 }
 
+/// How a program proves that it is the one that is meant, where it has to.
+fn proof(remote: &Remote) -> String {
+    remote.tls.as_ref().map(|tls| format!(" ({tls})")).unwrap_or_default()
+}
+
 /// Who says who a visitor is, and whose word about a request counts.
 fn believed(policy: &Policy) -> String {
     let peers = peers(&policy.trust);
     match &policy.from {
         From::Headers => peers,
         From::Probe(Probe { elsewhere: Some((at, _)), path, .. }) => {
-            format!("{peers}; who a visitor is says http://{at}{path}, when it is asked")
+            let (scheme, endpoint, proof) = (at.scheme(), &at.endpoint, proof(at));
+            format!("{peers}; who a visitor is says {scheme}://{endpoint}{path}{proof}, when it is asked")
         }
         From::Probe(probe) => {
             format!("{peers}; who a visitor is says the app at {}, when it is asked", probe.path)
@@ -119,7 +126,9 @@ fn token(jwt: &Jwt) -> String {
     let Jwt { carrier, verifier, url } = jwt;
     let algorithms = listed(verifier.algorithms.iter().map(|algorithm| format!("{algorithm:?}")));
     let keys = match (&verifier.keys, url) {
-        (_, Some(url)) => format!("the keys at http://{}{}", url.host, url.path),
+        (_, Some(url)) => {
+            format!("the keys at {}://{}{}{}", url.at.scheme(), url.host, url.path, proof(&url.at))
+        }
         (Keys::Secret(_), None) => "a secret".to_owned(),
         (Keys::Public(_), None) => format!("{} keys of a file", verifier.count_keys()),
         (Keys::LeftAlone, None) => "keys that were not read".to_owned(),

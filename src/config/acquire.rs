@@ -2,9 +2,10 @@
 
 use super::jwt;
 use super::leaf::{self, WrittenHeader, Wrong};
-use super::model::{Endpoint, From, LoginPart, Probe, SignedIn, SignedOut};
+use super::model::{From, LoginPart, Probe, Remote, SignedIn, SignedOut};
 use super::net::{self, BaseUrl, PlainHttp};
 use super::reader::{MapReader, Reader};
+use super::remote::{self, Proof};
 use super::root::Surroundings;
 use super::tree::{Kind, Node, Style};
 use crate::fields::{Field, Source};
@@ -49,7 +50,7 @@ pub(super) fn from(map: &MapReader<'_>, around: &Surroundings<'_>) -> Option<Fro
         Word::Headers => Some(From::Headers),
         Word::Handoff => Some(From::Handoff),
         Word::Probe => match asked {
-            Some(asked) => probe(&asked).map(From::Probe),
+            Some(asked) => probe(&asked, around).map(From::Probe),
             None => lacks("`from: probe` needs `probe: { path: /who-am-i }`: whom to ask"),
         },
         Word::Jwt => match token {
@@ -125,21 +126,9 @@ pub(super) fn cookie_name(node: &Node) -> Result<String, Wrong> {
     Err("a cookie's name has no spaces, quotes, commas, semicolons or equals signs".into())
 }
 
-fn probe(reader: &Reader<'_>) -> Option<Probe> {
+fn probe(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Probe> {
     let map = reader.map()?;
-    let place = match (map.get("path"), map.get("url")) {
-        (Some(path), None) => path.read(target).map(|path| (None, path)),
-        (None, Some(url)) => url.read(elsewhere).map(|(at, host, path)| (Some((at, host)), path)),
-        (Some(_), Some(url)) => {
-            url.error("a probe has one place: `path` on the app, or `url`");
-            None
-        }
-        (None, None) => {
-            let message = "`path` (on the app) or `url` is required here";
-            reader.error_at(reader.key_place(), reader.path(), message);
-            None
-        }
-    };
+    let place = asked_at(&map, around);
     let send = match map.get("send") {
         Some(send) => send.list(|node| leaf::word(node, &[("cookie", 'c'), ("authorization", 'a')])),
         None => Some(vec!['c', 'a']),
@@ -150,6 +139,35 @@ fn probe(reader: &Reader<'_>) -> Option<Probe> {
     let send = send?;
     let (cookie, authorization) = (send.contains(&'c'), send.contains(&'a'));
     Some(Probe { elsewhere, path, cookie, authorization, timeout: timeout? })
+}
+
+/// Another program than the app, with the `Host` that it expects, and the path.
+type Place = (Option<(Remote, String)>, String);
+
+fn asked_at(map: &MapReader<'_>, around: &Surroundings<'_>) -> Option<Place> {
+    let ca_file = map.get("ca_file");
+    match (map.get("path"), map.get("url")) {
+        (Some(path), None) => {
+            if let Some(ca_file) = &ca_file {
+                ca_file.error("`ca_file` belongs to `url`; the app's is `upstream.ca_file`");
+            }
+            path.read(target).filter(|_| ca_file.is_none()).map(|path| (None, path))
+        }
+        (None, Some(url)) => {
+            let (base, host, path) = url.read(|node| split_url(node, PlainHttp::Anywhere))?;
+            let at = remote::web(&base, &url, Proof { ca_file, server_name: None }, around)?;
+            Some((Some((at, host)), path))
+        }
+        (Some(_), Some(url)) => {
+            url.error("a probe has one place: `path` on the app, or `url`");
+            None
+        }
+        (None, None) => {
+            let (at, message) = (map.at(), "`path` (on the app) or `url` is required here");
+            at.error_at(at.key_place(), at.path(), message);
+            None
+        }
+    }
 }
 
 /// A path, and a query where there is one, as they stand in a request line.
@@ -163,15 +181,6 @@ fn target(node: &Node) -> Result<String, Wrong> {
         return Err("a path is made of plain characters; percent-encode the others".into());
     }
     Ok(text.to_owned())
-}
-
-/// `http://host:port/path`
-fn elsewhere(node: &Node) -> Result<(Endpoint, String, String), Wrong> {
-    let (url, host, path) = split_url(node, PlainHttp::Anywhere)?;
-    if url.tls {
-        return Err("https:// is not built yet for a probe; write http://host:port/path".into());
-    }
-    Ok((Endpoint::Tcp { host: url.host, port: url.port.unwrap_or(80) }, host, path))
 }
 
 /// An address as its base, the `Host` that it expects, and its path.

@@ -1,8 +1,8 @@
 //! The parts of the file that are the same for every visitor: addresses, bounds, waits, the log.
 
 use super::leaf::{self, Wrong};
-use super::model::{Endpoint, Limits, Listen, Log, LogFormat, Shutdown, Timeouts, Upstream};
-use super::net::{self, Address, PlainHttp};
+use super::model::{Endpoint, Limits, Listen, Log, LogFormat, Shutdown, Timeouts};
+use super::net::{self, Address};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node, Style};
 use crate::place::Place;
@@ -85,30 +85,6 @@ pub(super) fn admin(reader: Option<Reader<'_>>) -> Option<Option<Listen>> {
         Kind::Text { text, .. } if text == "off" => Ok(None),
         _ => net::address(node).map(|address| Some(Listen { at: address.into(), mode: None })),
     })
-}
-
-/// `upstream`
-pub(super) fn upstream(reader: Option<Reader<'_>>) -> Option<Option<Upstream>> {
-    let keepalive = Duration::from_millis(1500);
-    let Some(reader) = reader else { return Some(None) };
-    if !reader.is_map() {
-        return Some(Some(Upstream { at: reader.read(upstream_url)?, keepalive }));
-    }
-    let map = reader.map()?;
-    let at = map.required("url").and_then(|url| url.read(upstream_url));
-    let keepalive = or(map.get("keepalive"), keepalive, leaf::duration);
-    Some(Some(Upstream { at: at?, keepalive: keepalive? }))
-}
-
-fn upstream_url(node: &Node) -> Result<Endpoint, Wrong> {
-    if leaf::filled(node)?.starts_with("unix:") {
-        return net::address(node).map(Endpoint::from);
-    }
-    let url = net::base_url(node, PlainHttp::Anywhere)?;
-    if url.tls {
-        return Err("https:// to the app is not built yet; write http://host:port or unix:/path".into());
-    }
-    Ok(Endpoint::Tcp { host: url.host, port: url.port.unwrap_or(80) })
 }
 
 /// `limits`, and `limits.url_bytes`, which is a matter of deciding and not of listening.

@@ -27,7 +27,7 @@ pub(super) fn whole(config: &Config, root: &Reader<'_>) {
 /// A sidecar that passes requests to itself never answers.
 fn loops(config: &Config, root: &Reader<'_>) {
     let Some(upstream) = &config.upstream else { return };
-    let answers = |listen: &Listen| meet(&listen.at, &upstream.at, reaches);
+    let answers = |listen: &Listen| meet(&listen.at, &upstream.at.endpoint, reaches);
     let key = if config.listen.iter().any(answers) {
         "listen"
     } else if config.admin.as_ref().is_some_and(answers) {

@@ -1,19 +1,18 @@
 //! `session.jwt`: a token that somebody else signed, and what it has to be.
 
 use super::acquire;
+use super::beside;
 use super::leaf::{self, Wrong};
-use super::model::{Carrier, Endpoint, JwksUrl, Jwt};
+use super::model::{Carrier, JwksUrl, Jwt};
 use super::net::{self, PlainHttp};
 use super::reader::{MapReader, Reader};
+use super::remote::{self, Proof};
 use super::root::Surroundings;
 use super::secret;
 use super::tree::Node;
 use crate::protected::Protected;
 use crate::token::jwks::KeySet;
 use crate::token::verify::{ALGORITHMS, Algorithm, Keys, Verifier, is_symmetric};
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The largest set of keys.
@@ -127,14 +126,20 @@ fn secret(reader: &Reader<'_>, algorithms: &[Algorithm], around: &Surroundings<'
     Some((fetched?.bytes.map_or(Keys::LeftAlone, Keys::Secret), None))
 }
 
-/// `jwks`: `{file: path}` or `{url: http://…}`.
+/// `jwks`: `{file: path}` or `{url: https://…, ca_file}`.
 fn jwks(reader: &Reader<'_>, algorithms: &[Algorithm], around: &Surroundings<'_>) -> Option<Found> {
     let map = reader.map()?;
-    let sources = (map.get("file"), map.get("url"));
+    let (sources, ca_file) = ((map.get("file"), map.get("url")), map.get("ca_file"));
     fit(reader, algorithms, false)?;
     match sources {
-        (Some(file), None) => jwks_file(&file, algorithms, around).map(|keys| (keys, None)),
-        (None, Some(url)) => url.read(jwks_url).map(|url| (Keys::public(None), Some(url))),
+        (Some(file), None) => {
+            if let Some(ca_file) = ca_file {
+                ca_file.error("nobody is asked for a file: `ca_file` belongs to `url`");
+                return None;
+            }
+            jwks_file(&file, algorithms, around).map(|keys| (keys, None))
+        }
+        (None, Some(url)) => jwks_url(&url, ca_file, around).map(|url| (Keys::public(None), Some(url))),
         (Some(_), Some(url)) => {
             url.error("the keys have one source: `file` or `url`");
             None
@@ -147,22 +152,9 @@ fn jwks(reader: &Reader<'_>, algorithms: &[Algorithm], around: &Surroundings<'_>
 }
 
 fn jwks_file(reader: &Reader<'_>, algorithms: &[Algorithm], around: &Surroundings<'_>) -> Option<Keys> {
-    let path = reader.read(|node| leaf::filled(node).map(PathBuf::from))?;
-    let path = around.dir.join(path);
-    let json = match fetch(&path) {
-        Ok(json) => json,
-        // Where secrets are not at hand, what lies beside them is not, either.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && around.options.without_secrets => {
-            return Some(Keys::LeftAlone);
-        }
-        Err(error) => {
-            let why = match error.kind() {
-                io::ErrorKind::PermissionDenied => secret::permissions(&path),
-                _ => error.to_string(),
-            };
-            reader.error(format!("cannot read this file: {why}"));
-            return None;
-        }
+    let json = match beside::read(reader, around, JWKS_BYTES)? {
+        beside::Found::Bytes(json) => json,
+        beside::Found::LeftAlone => return Some(Keys::LeftAlone),
     };
     match KeySet::parse(&json, algorithms) {
         Ok(set) => Some(Keys::public(Some(set))),
@@ -173,27 +165,14 @@ fn jwks_file(reader: &Reader<'_>, algorithms: &[Algorithm], around: &Surrounding
     }
 }
 
-fn fetch(path: &Path) -> io::Result<Vec<u8>> {
-    let mut json = Vec::new();
-    File::open(path)?.take(JWKS_BYTES as u64 + 1).read_to_end(&mut json)?;
-    if json.len() > JWKS_BYTES {
-        return Err(io::Error::other("it is larger than 256KiB"));
-    }
-    Ok(json)
-}
-
-fn jwks_url(node: &Node) -> Result<JwksUrl, Wrong> {
-    let (url, host, path) = acquire::split_url(node, PlainHttp::Anywhere)?;
-    if url.tls {
-        return Err(
-            "https:// is not built yet for `jwks`; fetch the keys into a file, and name it as `file`".into(),
-        );
-    }
-    if !net::is_loopback(&url.host) {
-        return Err(
-            "whoever stands between could put keys of their own in place: http:// is for loopback hosts"
-                .into(),
-        );
-    }
-    Ok(JwksUrl { at: Endpoint::Tcp { host: url.host, port: url.port.unwrap_or(80) }, host, path })
+/// `url`, and the `ca_file` beside it.
+fn jwks_url(reader: &Reader<'_>, ca_file: Option<Reader<'_>>, around: &Surroundings<'_>) -> Option<JwksUrl> {
+    let (url, host, path) = reader.read(|node| {
+        let split = acquire::split_url(node, PlainHttp::Anywhere)?;
+        if split.0.tls || net::is_loopback(&split.0.host) {
+            return Ok(split);
+        }
+        Err("whoever stands between could put keys of their own in place: write https:// (http:// is for loopback hosts)".into())
+    })?;
+    Some(JwksUrl { at: remote::web(&url, reader, Proof { ca_file, server_name: None }, around)?, host, path })
 }

@@ -6,6 +6,7 @@
 
 mod acquire;
 mod basics;
+mod beside;
 mod check;
 pub mod env;
 pub mod error;
@@ -21,6 +22,7 @@ mod overrides;
 mod pandium;
 mod presence;
 pub mod reader;
+mod remote;
 mod root;
 mod routes;
 mod secret;

@@ -1,7 +1,9 @@
 //! The configuration as it was checked: nothing in here can be wrong any more.
 
+mod endpoint;
 mod pandium;
 
+pub use endpoint::{Endpoint, Listen, Remote, Upstream};
 pub use pandium::{Account, Address, Choice, Integration, Integrations, Key, Pandium, Target};
 
 use crate::fields::Field;
@@ -12,7 +14,6 @@ use crate::token::verify::Verifier;
 use crate::trust::Trust;
 use http::HeaderName;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,7 +138,7 @@ impl fmt::Display for Carrier {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JwksUrl {
     /// Where it leads.
-    pub at: Endpoint,
+    pub at: Remote,
     /// The `Host` that is expected there.
     pub host: String,
     /// The path, and the query where there is one.
@@ -148,7 +149,7 @@ pub struct JwksUrl {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// Where the question goes, where that is not the app: the place, and the `Host` that it expects.
-    pub elsewhere: Option<(Endpoint, String)>,
+    pub elsewhere: Option<(Remote, String)>,
     /// The path, and the query where there is one.
     pub path: String,
     /// Whether the visitor's cookies go with it.
@@ -195,48 +196,6 @@ pub struct Install {
     pub path: Pattern,
     /// `cross_site_iframe`
     pub cross_site_iframe: bool,
-}
-
-/// One of `listen`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// Where.
-    pub at: Endpoint,
-    /// `mode` of a unix socket.
-    pub mode: Option<u32>,
-}
-
-/// A place to listen at, or to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// A host (name or address) and a port.
-    Tcp {
-        /// The host; IPv6 addresses without brackets.
-        host: String,
-        /// The port.
-        port: u16,
-    },
-    /// A unix socket.
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-/// `upstream`: the app.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
-    /// Where it listens.
-    pub at: Endpoint,
-    /// How long an idle connection to it is reused.
-    pub keepalive: Duration,
 }
 
 /// `limits`

@@ -5,7 +5,7 @@ use super::load::Options;
 use super::model::{Config, Policy};
 use super::reader::{MapReader, Reader};
 use super::tree::Node;
-use super::{basics, check, integrations, marketplace, overrides, pandium, routes, session, trust};
+use super::{basics, check, integrations, marketplace, overrides, pandium, remote, routes, session, trust};
 use crate::claims::{Tree, Written};
 use crate::place::Place;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub fn read(root: &Reader<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let version = map.required("version").and_then(|version| version.read(one));
     let listen = basics::listen(map.get("listen"));
     let admin = basics::admin(map.get("admin"));
-    let upstream = basics::upstream(map.get("upstream"));
+    let upstream = remote::upstream(map.get("upstream"), around);
     let limits = basics::limits(map.get("limits"));
     let timeouts = basics::timeouts(map.get("timeouts"));
     let shutdown = basics::shutdown(map.get("shutdown"));

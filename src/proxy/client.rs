@@ -5,7 +5,7 @@ use super::connect::Connector;
 use super::download::Download;
 use super::line::Line;
 use super::pool::Pool;
-use crate::config::model::{Endpoint, Timeouts, Upstream};
+use crate::config::model::{Remote, Timeouts, Upstream};
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -57,11 +57,11 @@ impl Client {
     }
 
     /// A client for a program that is asked short questions.
-    pub fn to(at: Endpoint, patience: Duration, timeouts: &Timeouts) -> Self {
+    pub fn to(at: Remote, patience: Duration, timeouts: &Timeouts) -> Self {
         Self::pooled(at, KEEPALIVE, patience, timeouts.connect)
     }
 
-    fn pooled(at: Endpoint, keepalive: Duration, response: Duration, connect: Duration) -> Self {
+    fn pooled(at: Remote, keepalive: Duration, response: Duration, connect: Duration) -> Self {
         Self { connector: Connector::new(at, connect), pool: Pool::new(keepalive), response }
     }
 

@@ -6,7 +6,7 @@ use crate::proxy::body::Body;
 use crate::proxy::client::Client;
 use crate::token::jwks::{JwksFault, KeySet};
 use crate::token::verify::Verifier;
-use http::header::{ACCEPT, HOST, HeaderValue};
+use http::header::{ACCEPT, HOST, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Limited};
 use std::sync::Arc;
@@ -23,6 +23,9 @@ const SELDOM: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest answer that is read.
 const MAX_BYTES: usize = 256 << 10;
+
+/// Who asks: some servers answer nobody who does not say.
+const OURSELVES: &str = concat!("pandium-sidecar/", env!("CARGO_PKG_VERSION"));
 
 /// Where the keys come from.
 pub struct Source {
@@ -97,6 +100,7 @@ impl Source {
         let host = HeaderValue::from_str(&self.url.host).map_err(|_| NoKeys::Unaskable)?;
         request.headers_mut().insert(HOST, host);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(OURSELVES));
         let answer = self.client.send(request, None).await;
         let answer = answer.map_err(|error| NoKeys::Silent(error.to_string()))?;
         // A redirect is no answer: only what the file names is asked.

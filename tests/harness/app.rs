@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
+use tokio_rustls::TlsAcceptor;
 
 /// What an app says to a request; nothing where it stays silent.
 pub type Answer = fn(&Message) -> Option<Vec<u8>>;
@@ -21,8 +22,9 @@ struct Record {
     connections: Mutex<usize>,
 }
 
+/// 200 to everything.
 #[allow(clippy::unnecessary_wraps, reason = "it is one `Answer` of many")]
-fn ok(_: &Message) -> Option<Vec<u8>> {
+pub fn ok(_: &Message) -> Option<Vec<u8>> {
     Some(b"HTTP/1.1 200 OK\r\nX-App: here\r\nContent-Length: 2\r\n\r\nok".to_vec())
 }
 
@@ -41,6 +43,25 @@ impl App {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(answer_all(stream, Arc::clone(&kept), answer));
+            }
+        });
+        Self { address, record }
+    }
+
+    /// The same behind TLS.
+    pub async fn encrypted(answer: Answer, acceptor: TlsAcceptor) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let record = Arc::<Record>::default();
+        let kept = Arc::clone(&record);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, record) = (acceptor.clone(), Arc::clone(&kept));
+                tokio::spawn(async move {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        answer_all(stream, record, answer).await;
+                    }
+                });
             }
         });
         Self { address, record }

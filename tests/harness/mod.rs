@@ -17,6 +17,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
 pub mod app;
+pub mod certs;
 pub mod child;
 pub mod message;
 

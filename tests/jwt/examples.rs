@@ -1,6 +1,8 @@
 //! The files in `deploy/identity`: each is loaded as it stands, but for its paths, and fed with a
 //! token as its documentation describes it.
 
+use crate::fetched::{answer, say};
+use crate::harness::certs::Authority;
 use crate::harness::child::Scratch;
 use crate::harness::{App, STRANGER, Sidecar, assert_minted, assert_refused, changed, claims};
 use crate::issuer::{Issuer, jwks};
@@ -26,7 +28,7 @@ fn examples() -> [Example; 3] {
             name: "google-iap",
             header: "X-Goog-IAP-JWT-Assertion",
             algorithm: "ES256",
-            keys: "iap-keys.json",
+            keys: "https://www.gstatic.com/iap/verify/public_key-jwk",
             claims: json!({
                 "iss": "https://cloud.google.com/iap",
                 "aud": "/projects/123456789012/global/backendServices/1234567890123456789",
@@ -39,7 +41,7 @@ fn examples() -> [Example; 3] {
             name: "cloudflare-access",
             header: "Cf-Access-Jwt-Assertion",
             algorithm: "RS256",
-            keys: "access-keys.json",
+            keys: "https://example.cloudflareaccess.com/cdn-cgi/access/certs",
             claims: json!({
                 "iss": "https://example.cloudflareaccess.com",
                 "aud": ["4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2"],
@@ -53,7 +55,7 @@ fn examples() -> [Example; 3] {
             name: "pomerium",
             header: "X-Pomerium-Jwt-Assertion",
             algorithm: "ES256",
-            keys: "pomerium-keys.json",
+            keys: "https://app.example.com/.well-known/pomerium/jwks.json",
             claims: json!({
                 "iss": "app.example.com", "aud": "app.example.com", "jti": "a", "sid": "b",
                 "sub": "google/1122", "user": "google/1122", "email": "zoe@acme.example", "name": "Zoë",
@@ -93,7 +95,12 @@ async fn each_lets_its_own_visitors_in_and_nobody_else() {
         let mut set: Value =
             serde_json::from_str(&jwks(&[published(&other, "old"), published(&issuer, "new")])).unwrap();
         set["public_cert"] = json!({"kid": "new", "cert": "-----BEGIN CERTIFICATE-----"});
-        let file = scratch.write("keys.json", set.to_string());
+        let path = &keys[keys.match_indices('/').nth(2).unwrap().0..];
+        say(path, "200 OK", &set.to_string());
+        let authority = Authority::new(name);
+        let ca = scratch.write("ca.pem", authority.pem());
+        let server = App::encrypted(answer, authority.issue(&["localhost"]).acceptor()).await;
+        let at = format!("https://localhost:{}{path}", server.address.port());
         let app = App::start().await;
         let text = std::fs::read_to_string(directory().join(format!("{name}.yaml"))).unwrap();
         let text = changed(
@@ -102,7 +109,7 @@ async fn each_lets_its_own_visitors_in_and_nobody_else() {
                 ("listen: 0.0.0.0:8710", "listen: 127.0.0.1:0\nadmin: off"),
                 ("http://127.0.0.1:3000", &format!("http://{}", app.address)),
                 ("{ file: /run/secrets/pandium/shared-secret }", "{ env: FIXTURE_SECRET }"),
-                (&format!("/etc/pandium-sidecar/{keys}"), file.to_str().unwrap()),
+                (&format!("{{ url: {keys} }}"), &format!("{{ url: \"{at}\", ca_file: {} }}", ca.display())),
             ],
         );
         let sidecar = Sidecar::start(&text).await;

@@ -1,5 +1,7 @@
 //! Keys from an address: fetched, changed, away, and wrong.
 
+use crate::harness::certs::Authority;
+use crate::harness::child::Scratch;
 use crate::harness::{App, Message, STRANGER, Sidecar, assert_minted, assert_refused, changed, load};
 use crate::issuer::{Issuer, jwks};
 use crate::requests::{good_claims, now, with_token};
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 /// What the issuer of each path answers: an app's answer is a plain function.
 static ANSWERS: Mutex<Vec<(&str, Vec<u8>)>> = Mutex::new(Vec::new());
 
-fn say(path: &'static str, status: &str, body: &str) {
+pub fn say(path: &'static str, status: &str, body: &str) {
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes();
     let mut answers = ANSWERS.lock().unwrap();
     answers.retain(|(own, _)| *own != path);
@@ -22,7 +24,7 @@ fn say(path: &'static str, status: &str, body: &str) {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "it is one answer of many")]
-fn answer(asked: &Message) -> Option<Vec<u8>> {
+pub fn answer(asked: &Message) -> Option<Vec<u8>> {
     let path = asked.first_line().split(' ').nth(1).unwrap().to_owned();
     let answers = ANSWERS.lock().unwrap();
     let found = answers.iter().find(|(own, _)| *own == path).map(|(_, answer)| answer.clone());
@@ -118,4 +120,28 @@ async fn without_any_keys_nobody_can_say_who_a_visitor_is() {
     assert!(server.count() >= 1);
     let nobody = sidecar.install(STRANGER, &[]).await;
     assert_refused(&nobody, 401, "signed-out", "and still nobody is nobody");
+}
+
+/// Over TLS only the issuer whom the file speaks of has keys for us.
+#[tokio::test]
+async fn keys_behind_tls_are_those_of_the_issuer_that_is_meant() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let scratch = Scratch::new("jwks-tls");
+    let ca = scratch.write("ca.pem", ours.pem());
+    let issuer = Issuer::p256();
+    say("/encrypted", "200 OK", &jwks(&[issuer.jwk(Some("1"))]));
+    for (authority, good) in [(&ours, true), (&theirs, false)] {
+        let server = App::encrypted(answer, authority.issue(&["localhost"]).acceptor()).await;
+        let port = server.address.port();
+        let url = format!("{{ url: \"https://localhost:{port}/encrypted\", ca_file: {} }}", ca.display());
+        let text = with_token("127.0.0.1:1".parse().unwrap(), Path::new("KEYS"));
+        let sidecar = Sidecar::start(&changed(&text, &[("{ file: KEYS }", &url)])).await;
+        let answer = install(&sidecar, &issuer, "1").await;
+        if good {
+            assert_minted(&answer, "ours");
+            assert_eq!(server.last().values("host"), [format!("localhost:{port}")]);
+        } else {
+            assert_refused(&answer, 502, "session-unavailable", "theirs");
+        }
+    }
 }

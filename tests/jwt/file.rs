@@ -52,7 +52,6 @@ fn what_cannot_hold_is_said_at_its_place() {
         (vec![(&jwks_line, &none)], "cannot read this file: No such file"),
         (vec![("[ES256, RS256]", "RS256")], "none of its keys"),
         (vec![(&jwks_line, "jwks: {}")], "`file` or `url` is required here"),
-        (vec![(&jwks_line, "jwks: { url: \"https://id.example/keys\" }")], "https:// is not built yet"),
         (vec![(&jwks_line, "jwks: { url: \"http://id.example/keys\" }")], "http:// is for loopback hosts"),
         (vec![(&jwks_line, "jwks: { url: \"http://127.0.0.1.evil.example/keys\" }")], "loopback hosts"),
         (vec![(&jwks_line, "jwks: { url: \"http://localhost@evil.example/keys\" }")], "no user or password"),
@@ -78,6 +77,29 @@ fn what_cannot_hold_is_said_at_its_place() {
         assert!(errors.contains(expected), "{changes:?}\n{errors}");
         assert!(errors.starts_with("test.yaml:"), "{errors}");
         assert!(!errors.contains("hunter2") && !errors.contains("issuer-secret"), "{errors}");
+    }
+}
+
+#[test]
+fn an_issuer_that_is_asked_has_to_prove_itself() {
+    let scratch = Scratch::new("jwt-ca");
+    let keys = scratch.write("jwks.json", jwks(&[Issuer::p256().jwk(None)]));
+    let base = with_token("127.0.0.1:1".parse().unwrap(), &keys);
+    let keys = format!("{{ file: {} }}", keys.display());
+    for (line, expected) in [
+        ("{ url: \"https://id.example/keys\", ca_file: DIR/none.pem }", "ca_file: cannot read this file"),
+        ("{ url: \"https://id.example/keys\", ca_file: DIR/jwks.json }", "there is no certificate in it"),
+        (
+            "{ url: \"http://localhost/keys\", ca_file: DIR/none.pem }",
+            "only behind https:// is anything proved",
+        ),
+        ("{ file: DIR/jwks.json, ca_file: DIR/none.pem }", "`ca_file` belongs to `url`"),
+        ("{ url: \"https://id.example/keys\" }", ""),
+    ] {
+        let line = line.replace("DIR", scratch.path("").to_str().unwrap());
+        let errors = errors(&changed(&base, &[(&keys, &line)]));
+        assert!(errors.contains(expected), "{line}\n{errors}");
+        assert_eq!(errors.is_empty(), expected.is_empty(), "{line}\n{errors}");
     }
 }
 

@@ -1,0 +1,46 @@
+//! Files that the configuration names, and that are no secrets: the keys and certificates of others.
+
+use super::leaf;
+use super::reader::Reader;
+use super::root::Surroundings;
+use super::secret;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// What came of looking for a file.
+pub(super) enum Found {
+    /// What is in it.
+    Bytes(Vec<u8>),
+    /// Where secrets are not at hand, what lies beside them is not, either.
+    LeftAlone,
+}
+
+/// Reads the file that is named here, up to a size.
+pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>, most: usize) -> Option<Found> {
+    let path = reader.read(|node| leaf::filled(node).map(PathBuf::from))?;
+    let path = around.dir.join(path);
+    match fetch(&path, most) {
+        Ok(bytes) => Some(Found::Bytes(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && around.options.without_secrets => {
+            Some(Found::LeftAlone)
+        }
+        Err(error) => {
+            let why = match error.kind() {
+                io::ErrorKind::PermissionDenied => secret::permissions(&path),
+                _ => error.to_string(),
+            };
+            reader.error(format!("cannot read this file: {why}"));
+            None
+        }
+    }
+}
+
+fn fetch(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > most {
+        return Err(io::Error::other(format!("it is larger than {}KiB", most >> 10)));
+    }
+    Ok(bytes)
+}

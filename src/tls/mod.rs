@@ -1,0 +1,29 @@
+//! TLS, and the only room of the library for it.
+//!
+//! Certificates and keys come in as PEM text, and everything about them that can be wrong is found
+//! when they do. What goes out are encrypted connections.
+
+mod client;
+mod pem;
+
+pub use client::{Authorities, ClientTls, Name, NoName};
+pub use pem::PemFault;
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use std::sync::{Arc, LazyLock};
+
+/// A connection that is encrypted, over another.
+pub type Encrypted<S> = tokio_rustls::TlsStream<S>;
+
+/// Why there can be no TLS at all.
+#[derive(Debug, thiserror::Error)]
+#[error("the TLS library refuses: {0}")]
+pub struct LibraryFault(#[from] rustls::Error);
+
+/// The cryptography of every connection; nothing in the process is chosen by default.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+
+/// Whether something was decrypted that nobody has read: then the socket below has no news of it.
+pub fn has_more<S>(connection: &Encrypted<S>) -> bool {
+    !connection.get_ref().1.wants_read()
+}

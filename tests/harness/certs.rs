@@ -1,0 +1,100 @@
+//! Certificates, made anew in each run.
+
+use base64_simd::STANDARD;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, SanType,
+    date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// Whoever signs certificates.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate with its key.
+pub struct Identity {
+    pub certificate: CertificateDer<'static>,
+    key: KeyPair,
+}
+
+impl Authority {
+    pub fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// As it stands in a file.
+    pub fn pem(&self) -> String {
+        pem("CERTIFICATE", self.0.der())
+    }
+
+    /// A certificate of these names; addresses are such.
+    pub fn issue(&self, names: &[&str]) -> Identity {
+        self.issue_with(names, |_| {})
+    }
+
+    /// The same, but for something.
+    pub fn issue_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap().der().clone();
+        Identity { certificate, key }
+    }
+}
+
+/// Makes a certificate one of the past.
+pub fn expired(params: &mut CertificateParams) {
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2021, 1, 1);
+}
+
+/// Makes a certificate one of the future.
+pub fn not_yet(params: &mut CertificateParams) {
+    params.not_before = date_time_ymd(3000, 1, 1);
+}
+
+/// Gives a certificate a URI for a name.
+pub fn with_uri(uri: &str) -> impl FnOnce(&mut CertificateParams) {
+    let uri = SanType::URI(uri.try_into().unwrap());
+    |params| params.subject_alt_names.push(uri)
+}
+
+impl Identity {
+    pub fn pem(&self) -> String {
+        pem("CERTIFICATE", &self.certificate)
+    }
+
+    pub fn key_pem(&self) -> String {
+        pem("PRIVATE KEY", self.key.serialized_der())
+    }
+
+    pub fn key_der(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
+    }
+
+    /// A server that shows it.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate.clone()], self.key_der())
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// RFC 7468.
+pub fn pem(label: &str, der: &[u8]) -> String {
+    let base64 = STANDARD.encode_to_string(der);
+    let lines: Vec<_> = base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
