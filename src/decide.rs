@@ -18,7 +18,7 @@ use crate::refusal::{Code, Refusal};
 use crate::route::{self, Door, Owner};
 use crate::slug::Slug;
 use crate::token::{Around, Moment, Payload, TenantToken};
-use crate::trust::{Peer, TrustedPeer};
+use crate::trust::{Caller, TrustedPeer};
 use crate::value::Session;
 use http::header::{HOST, HeaderMap, HeaderName};
 use http::uri::Authority;
@@ -35,8 +35,8 @@ pub struct Head<'a> {
     pub version: Version,
     /// The header lines.
     pub headers: &'a HeaderMap,
-    /// The other end of the socket.
-    pub peer: Peer,
+    /// Who sent it.
+    pub caller: Caller<'a>,
 }
 
 /// What a request turned out to be, before anybody asks who the visitor is.
@@ -67,7 +67,7 @@ pub struct Ask<'p, 'a> {
 pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p, 'a>, Refusal> {
     check_host(head)?;
     let path = head.uri.path();
-    let trusted = policy.trust.admit(head.peer, head.headers);
+    let trusted = policy.trust.admit(head.caller, head.headers);
     match route::owner(path, &policy.routes) {
         Owner::Ambiguous(_) => {
             Err(Refusal::new(Code::AmbiguousPath, "the path is ours only in one reading of it"))
@@ -81,7 +81,7 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
             check_method(head.method, route.door)?;
             check_browser(head.headers, route.door, policy.install.cross_site_iframe)?;
             if trusted.is_none() && policy.from == From::Headers {
-                return Err(untrusted(policy, head.peer));
+                return Err(untrusted(policy, head.caller));
             }
             trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
             if let From::Jwt(Jwt { carrier: Carrier::Header { protected, .. }, .. }) = &policy.from {
@@ -211,8 +211,8 @@ fn is_ahead_of_visitor(value: &[u8]) -> bool {
 }
 
 /// A session from request headers, and nobody who may say so.
-pub fn untrusted(policy: &Policy, peer: Peer) -> Refusal {
-    Refusal::new(Code::UntrustedPeer, policy.trust.doubt(peer))
+pub fn untrusted(policy: &Policy, caller: Caller<'_>) -> Refusal {
+    Refusal::new(Code::UntrustedPeer, policy.trust.doubt(caller))
 }
 
 /// A trusted peer's request may carry each identity header once, under its own name.

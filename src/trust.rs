@@ -1,10 +1,11 @@
 //! Whom we believe: the peers whose word about a visitor counts.
 //!
-//! Trust looks at the other end of the socket, and at a secret that it may have to show; at nothing
-//! else that a message says. Whoever wants to read a session from request headers has to show a
+//! Trust looks at the other end of the socket, at the certificate that it has shown there, and at a
+//! secret that it may have to show; at nothing else that a message says. Whoever wants to read a session from request headers has to show a
 //! [`TrustedPeer`], and only [`Trust::admit`] hands one out.
 
 use crate::redact::Secret;
+use crate::tls::San;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
@@ -34,6 +35,21 @@ impl fmt::Display for Peer {
             Self::Unix(Some(uid)) => write!(f, "unix:{uid}"),
             Self::Unix(None) => f.write_str("unix"),
         }
+    }
+}
+
+/// Whoever sends a request: the other end of the connection, and what its certificate calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'c> {
+    /// The other end of the socket.
+    pub peer: Peer,
+    /// The names in a certificate that it has shown, and that was good.
+    pub names: &'c [San],
+}
+
+impl From<Peer> for Caller<'_> {
+    fn from(peer: Peer) -> Self {
+        Self { peer, names: &[] }
     }
 }
 
@@ -90,6 +106,7 @@ pub struct TrustedPeer {
 pub struct Trust {
     peers: Vec<PeerRule>,
     header: Option<SharedHeader>,
+    names: Vec<San>,
     complete: bool,
 }
 
@@ -128,17 +145,17 @@ pub enum TooWide {
 }
 
 impl Trust {
-    /// Trust in these peers, if they show the header where there is one, unless that would be trust
-    /// in everybody.
-    pub fn new(peers: Vec<PeerRule>, header: Option<SharedHeader>) -> Result<Self, TooWide> {
+    /// Trust in these peers, if they show the header where there is one, and a certificate with one of
+    /// the names where there are any, unless that would be trust in everybody.
+    pub fn new(peers: Vec<PeerRule>, header: Option<SharedHeader>, names: Vec<San>) -> Result<Self, TooWide> {
         let nets: Vec<IpNet> = peers.iter().filter_map(PeerRule::net).collect();
         if covers_everything(&nets) {
             return Err(TooWide::Everything);
         }
-        let wide = nets.iter().find(|net| header.is_none() && net.prefix_len() < narrowest_allowed(net));
-        match wide {
+        let alone = header.is_none() && names.is_empty();
+        match nets.iter().find(|net| alone && net.prefix_len() < narrowest_allowed(net)) {
             Some(net) => Err(TooWide::Net(*net, narrowest_allowed(net))),
-            None => Ok(Self { peers, header, complete: false }),
+            None => Ok(Self { peers, header, names, complete: false }),
         }
     }
 
@@ -148,29 +165,43 @@ impl Trust {
         Self { complete, ..self }
     }
 
-    /// The proof of trust, for a peer that has it: all that is asked for must hold.
-    pub fn admit(&self, peer: Peer, headers: &HeaderMap) -> Option<TrustedPeer> {
+    /// The proof of trust, for a caller that has it: all that is asked for must hold.
+    pub fn admit<'c>(&self, caller: impl Into<Caller<'c>>, headers: &HeaderMap) -> Option<TrustedPeer> {
+        let caller = caller.into();
         let shown = self.header.as_ref().is_none_or(|shared| shared.is_shown(headers));
-        (self.is_given() && self.has(peer) && shown).then_some(TrustedPeer { _only_from_trust: () })
+        let all = self.has(caller.peer) && self.knows(caller.names) && shown;
+        (self.is_given() && all).then_some(TrustedPeer { _only_from_trust: () })
     }
 
-    /// Why this peer is not believed.
-    pub fn doubt(&self, peer: Peer) -> String {
-        match &self.header {
-            Some(shared) if self.has(peer) => {
-                format!("no header {} with the secret of trust.header", shared.name)
+    /// Why this caller is not believed.
+    pub fn doubt<'c>(&self, caller: impl Into<Caller<'c>>) -> String {
+        let Caller { peer, names } = caller.into();
+        if self.is_given() && self.has(peer) {
+            match &self.header {
+                _ if !self.knows(names) && names.is_empty() => {
+                    return "no client certificate, and trust.client_cert wants one".to_owned();
+                }
+                _ if !self.knows(names) => {
+                    return "trust.client_cert has no name of this client certificate".to_owned();
+                }
+                Some(shared) => return format!("no header {} with the secret of trust.header", shared.name),
+                None => {}
             }
-            _ => format!("trust.peers does not have {peer}"),
         }
+        format!("trust.peers does not have {peer}")
     }
 
     fn has(&self, peer: Peer) -> bool {
         self.peers.is_empty() || self.peers.iter().any(|rule| rule.admits(peer))
     }
 
+    fn knows(&self, names: &[San]) -> bool {
+        self.names.is_empty() || names.iter().any(|name| self.names.contains(name))
+    }
+
     /// Whether anybody is believed at all.
     pub fn is_given(&self) -> bool {
-        !self.peers.is_empty() || self.header.is_some()
+        !self.peers.is_empty() || self.header.is_some() || !self.names.is_empty()
     }
 
     /// `trust.peers`
@@ -183,6 +214,11 @@ impl Trust {
         self.header.as_ref()
     }
 
+    /// `trust.client_cert`: names of which a certificate has to have one; none where nobody needs any.
+    pub fn names(&self) -> &[San] {
+        &self.names
+    }
+
     /// `trust.complete`: whether a header that is not there is a header that the edge forgot.
     pub fn is_complete(&self) -> bool {
         self.complete
@@ -190,7 +226,7 @@ impl Trust {
 
     /// Makes these the headers of a peer that would be admitted, for a rehearsal through the same
     /// doors.
-    pub fn rehearse(&self, headers: &mut HeaderMap) -> Option<Peer> {
+    pub fn rehearse(&self, headers: &mut HeaderMap) -> Option<Caller<'_>> {
         let shared = self.header.as_ref();
         if let Some((shared, mut value)) =
             shared.and_then(|shared| Some((shared, HeaderValue::from_bytes(shared.value.expose()).ok()?)))
@@ -198,8 +234,9 @@ impl Trust {
             value.set_sensitive(true);
             headers.insert(shared.name.clone(), value);
         }
-        let anybody = shared.map(|_| Peer::ip(Ipv4Addr::LOCALHOST.into()));
-        self.peers.first().map(PeerRule::example).or(anybody)
+        let anybody = || Peer::ip(Ipv4Addr::LOCALHOST.into());
+        let peer = self.peers.first().map_or_else(anybody, PeerRule::example);
+        self.is_given().then_some(Caller { peer, names: &self.names })
     }
 }
 
@@ -225,114 +262,4 @@ fn covers_everything(nets: &[IpNet]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Peer, PeerRule, SharedHeader, TooWide, Trust};
-    use crate::redact::Secret;
-    use http::{HeaderMap, HeaderValue};
-
-    fn rules(nets: &[&str]) -> Vec<PeerRule> {
-        nets.iter().map(|net| PeerRule::Net(net.parse().unwrap())).collect()
-    }
-
-    fn ip(text: &str) -> Peer {
-        Peer::ip(text.parse().unwrap())
-    }
-
-    #[test]
-    fn believes_those_named_and_nobody_else() {
-        let trust = Trust::new(rules(&["127.0.0.2/32", "10.1.0.0/16", "::1/128"]), None).unwrap();
-        for (peer, believed) in [
-            ("127.0.0.2", true),
-            ("127.0.0.1", false),
-            ("10.1.255.1", true),
-            ("10.2.0.1", false),
-            ("::1", true),
-            ("::ffff:127.0.0.2", true),
-            ("::ffff:127.0.0.1", false),
-        ] {
-            assert_eq!(trust.admit(ip(peer), &HeaderMap::new()).is_some(), believed, "{peer}");
-        }
-        assert!(trust.admit(Peer::Unix(Some(0)), &HeaderMap::new()).is_none());
-        assert!(Trust::default().admit(ip("127.0.0.1"), &HeaderMap::new()).is_none());
-    }
-
-    #[test]
-    fn a_unix_peer_is_known_by_its_user() {
-        let trust = Trust::new(vec![PeerRule::UnixUid(33)], None).unwrap();
-        assert!(trust.admit(Peer::Unix(Some(33)), &HeaderMap::new()).is_some());
-        assert!(trust.admit(Peer::Unix(Some(0)), &HeaderMap::new()).is_none());
-        assert!(trust.admit(Peer::Unix(None), &HeaderMap::new()).is_none());
-        assert!(
-            Trust::new(vec![PeerRule::Unix], None)
-                .unwrap()
-                .admit(Peer::Unix(None), &HeaderMap::new())
-                .is_some()
-        );
-    }
-
-    #[test]
-    fn trust_in_everybody_is_an_error() {
-        for nets in [&["0.0.0.0/0"][..], &["::/0"], &["0.0.0.0/1", "128.0.0.0/1"], &["::/1", "8000::/1"]] {
-            assert_eq!(Trust::new(rules(nets), None), Err(TooWide::Everything), "{nets:?}");
-        }
-        for nets in [&["0.0.0.0/1"][..], &["10.0.0.0/7"], &["fd00::/8"], &["::/15"]] {
-            assert!(matches!(Trust::new(rules(nets), None), Err(TooWide::Net(..))), "{nets:?}");
-        }
-        for nets in [&["10.0.0.0/8"][..], &["fd00::/16"], &[]] {
-            assert!(Trust::new(rules(nets), None).is_ok(), "{nets:?}");
-        }
-    }
-
-    fn shared() -> SharedHeader {
-        let name = "x-edge".parse().unwrap();
-        SharedHeader { name, value: Secret::new(b"correct horse".to_vec()), source: String::new() }
-    }
-
-    fn shown(lines: &[&'static str]) -> HeaderMap {
-        lines.iter().map(|line| ("x-edge".parse().unwrap(), HeaderValue::from_static(line))).collect()
-    }
-
-    #[test]
-    fn all_that_is_asked_for_must_hold() {
-        let both = Trust::new(rules(&["127.0.0.2/32"]), Some(shared())).unwrap();
-        let alone = Trust::new(vec![], Some(shared())).unwrap();
-        for (lines, right) in [
-            (&["correct horse"][..], true),
-            (&["correct hors"], false),
-            (&["Correct horse"], false),
-            (&[""], false),
-            (&[], false),
-            // The second one is refused as such, whichever of the two is right.
-            (&["correct horse", "wrong"], true),
-            (&["wrong", "correct horse"], true),
-            (&["wrong", "wrong"], false),
-        ] {
-            assert_eq!(both.admit(ip("127.0.0.2"), &shown(lines)).is_some(), right, "{lines:?}");
-            assert_eq!(alone.admit(ip("192.0.2.1"), &shown(lines)).is_some(), right, "{lines:?}");
-            assert!(both.admit(ip("127.0.0.3"), &shown(lines)).is_none(), "{lines:?}");
-        }
-    }
-
-    #[test]
-    fn a_header_allows_a_wide_network_but_never_everything() {
-        for nets in [&["0.0.0.0/1"][..], &["10.0.0.0/7"], &["::/15"]] {
-            assert!(Trust::new(rules(nets), Some(shared())).is_ok(), "{nets:?}");
-        }
-        for nets in [&["0.0.0.0/0"][..], &["0.0.0.0/1", "128.0.0.0/1"], &["::/0"]] {
-            assert_eq!(Trust::new(rules(nets), Some(shared())), Err(TooWide::Everything), "{nets:?}");
-        }
-    }
-
-    #[test]
-    fn a_rehearsal_is_admitted() {
-        for (nets, header) in
-            [(&["192.168.3.0/24"][..], None), (&["192.168.3.0/24"], Some(shared())), (&[], Some(shared()))]
-        {
-            let trust = Trust::new(rules(nets), header).unwrap();
-            let mut headers = HeaderMap::new();
-            let peer = trust.rehearse(&mut headers).unwrap();
-            assert!(trust.admit(peer, &headers).is_some());
-        }
-        assert!(Trust::default().rehearse(&mut HeaderMap::new()).is_none());
-    }
-}
+mod tests;

@@ -67,7 +67,7 @@ fn payload(config: &Config, headers: &[(&'static str, &'static str)]) -> String 
     let uri = "/pandium/install/gwt2hs?display=settings".parse().unwrap();
     let peer = Peer::ip("127.0.0.1".parse().unwrap());
     let (method, version) = (&http::Method::GET, http::Version::HTTP_11);
-    let head = Head { method, uri: &uri, version, headers: &map, peer };
+    let head = Head { method, uri: &uri, version, headers: &map, caller: peer.into() };
     let Ok(Screened::Install(ask)) = decide::screen(policy, head) else { panic!("not ours") };
     let session = session::headers::acquire(policy, &map, ask.trusted.unwrap()).unwrap();
     let jti = "00000000-0000-4000-8000-000000000001".parse().unwrap();
@@ -155,10 +155,12 @@ fn every_key_stands_in_the_manual() {
         section("token"),
         format!("{REQUIRED}upstream: {{ url: \"http://127.0.0.1:3000\", {STRANGER} }}\n"),
         format!("{REQUIRED}listen: {{ address: \"127.0.0.1:1\", {STRANGER} }}\n"),
+        format!("{REQUIRED}listen: {{ address: \"127.0.0.1:1\", tls: {{ cert: a, key: b, {STRANGER} }} }}\n"),
         format!("{REQUIRED}routes: {{ {STRANGER} }}\n"),
         format!("{REQUIRED}routes: {{ install: {{ {STRANGER} }} }}\n"),
         format!("{REQUIRED}routes: {{ marketplace: {{ {STRANGER} }} }}\n"),
         inside("  peers:", &format!("  {STRANGER}\n  peers:")),
+        inside("  peers:", &format!("  client_cert: {{ san: a, {STRANGER} }}\n  peers:")),
         inside("  account:", &format!("  {STRANGER}\n  account:")),
         inside("{ file:", &format!("{{ {STRANGER}, file:")),
         inside("  from:", &format!("  {STRANGER}\n  from:")),

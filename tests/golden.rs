@@ -95,7 +95,7 @@ fn decide(policy: &config::model::Policy, request: &Request) -> Result<String, R
         uri: &request.uri,
         version: request.version,
         headers: &request.headers,
-        peer: request.peer,
+        caller: request.peer.into(),
     };
     let ask = match decide::screen(policy, head)? {
         Screened::Pass(trusted) => {

@@ -5,7 +5,7 @@ use super::load::{Wanted, load};
 use super::out::{complain, say};
 use super::{ConfigArg, INVALID};
 use crate::config::Config;
-use crate::config::model::{Account, Address, Choice, From, Jwt, Key, Policy, Probe, Remote, Target};
+use crate::config::model::{Account, Address, Choice, From, Jwt, Key, Listen, Policy, Probe, Remote, Target};
 use crate::fields::{Field, Presence, Source};
 use crate::route::Door;
 use crate::token::verify::Keys;
@@ -55,7 +55,7 @@ fn summary(config: &Config, file: &str) -> String {
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "{name:<13} {value}");
     };
-    line("listens at", listed(config.listen.iter().map(|listen| listen.at.to_string())));
+    line("listens at", listed(config.listen.iter().map(listening)));
     line("health at", config.admin.as_ref().map_or("nowhere".to_owned(), |admin| admin.at.to_string()));
     let app =
         config.upstream.as_ref().map(|upstream| format!("{}{}", upstream.at.endpoint, proof(&upstream.at)));
@@ -97,6 +97,10 @@ fn summary(config: &Config, file: &str) -> String {
 
 fn listed(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(", ")
+}
+
+fn listening(listen: &Listen) -> String {
+    listen.tls.as_ref().map_or_else(|| listen.at.to_string(), |tls| format!("{} ({tls})", listen.at))
 }
 
 /// How a program proves that it is the one that is meant, where it has to.
@@ -147,13 +151,18 @@ fn peers(trust: &Trust) -> String {
     let loopback = peers.iter().all(|rule| matches!(rule, PeerRule::Net(net) if net.addr().is_loopback()));
     let names = listed(peers.iter().map(ToString::to_string));
     let complete = if trust.is_complete() { "; every header has to be there" } else { "" };
-    match trust.header() {
-        None if peers.is_empty() => "no peer".to_owned(),
-        None if loopback => format!("{names} (that is every process beside us, too){complete}"),
-        None => format!("{names}{complete}"),
-        Some(shared) => {
+    let secret =
+        trust.header().map(|shared| format!("shows in {} the secret from {}", shared.name, shared.source));
+    let certified = trust.names().iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+    let certificate = (!certified.is_empty()).then(|| format!("shows a certificate of {certified}"));
+    let shown: Vec<_> = secret.into_iter().chain(certificate).collect();
+    match shown.as_slice() {
+        [] if peers.is_empty() => "no peer".to_owned(),
+        [] if loopback => format!("{names} (that is every process beside us, too){complete}"),
+        [] => format!("{names}{complete}"),
+        _ => {
             let who = if peers.is_empty() { "whoever".to_owned() } else { format!("{names}, where it") };
-            format!("{who} shows in {} the secret from {}{complete}", shared.name, shared.source)
+            format!("{who} {}{complete}", shown.join(" and "))
         }
     }
 }

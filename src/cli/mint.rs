@@ -182,10 +182,10 @@ fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &
     {
         rehearsal.request.insert(name, integration);
     }
-    let peer = policy.trust.rehearse(&mut rehearsal.request);
-    let peer = peer.unwrap_or(Peer::ip(Ipv4Addr::LOCALHOST.into()));
+    let caller = policy.trust.rehearse(&mut rehearsal.request);
+    let caller = caller.unwrap_or(Peer::ip(Ipv4Addr::LOCALHOST.into()).into());
     let headers = &rehearsal.request;
-    let head = Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers, peer };
+    let head = Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers, caller };
     let ask = match decide::screen(policy, head)? {
         Screened::Install(ask) => ask,
         Screened::Pass(_) => {

@@ -1,18 +1,12 @@
-//! The parts of the file that are the same for every visitor: addresses, bounds, waits, the log.
+//! The parts of the file that are the same for every visitor: bounds, waits, the log.
 
 use super::leaf::{self, Wrong};
-use super::model::{Endpoint, Limits, Listen, Log, LogFormat, Shutdown, Timeouts};
-use super::net::{self, Address};
+use super::model::{Limits, Log, LogFormat, Shutdown, Timeouts};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node, Style};
 use crate::place::Place;
 use crate::token::Life;
 use std::time::Duration;
-
-/// Where visitors are served, unless the file says otherwise.
-const LISTEN: (&str, u16) = ("127.0.0.1", 8710);
-/// Where the operator is served, unless the file says otherwise.
-const ADMIN: (&str, u16) = ("127.0.0.1", 8711);
 
 /// A key's value, or its default where it is not there; `None` where it is wrong.
 pub(super) fn or<T>(
@@ -21,70 +15,6 @@ pub(super) fn or<T>(
     leaf: impl FnOnce(&Node) -> Result<T, Wrong>,
 ) -> Option<T> {
     reader.map_or(Some(default), |reader| reader.read(leaf))
-}
-
-fn tcp((host, port): (&str, u16)) -> Endpoint {
-    Endpoint::Tcp { host: host.to_owned(), port }
-}
-
-impl From<Address> for Endpoint {
-    fn from(address: Address) -> Self {
-        match address {
-            Address::Tcp(host, port) => Self::Tcp { host, port },
-            Address::Unix(path) => Self::Unix(path),
-        }
-    }
-}
-
-/// `listen`
-pub(super) fn listen(reader: Option<Reader<'_>>) -> Option<Vec<Listen>> {
-    let Some(reader) = reader else { return Some(vec![Listen { at: tcp(LISTEN), mode: None }]) };
-    let items = reader.items();
-    if items.is_empty() {
-        reader.error("at least one address is wanted here, such as 127.0.0.1:8710");
-        return None;
-    }
-    let read: Vec<_> = items.iter().map(listen_one).collect();
-    let listens: Vec<Listen> = read.into_iter().collect::<Option<_>>()?;
-    for (index, item) in items.iter().enumerate() {
-        if listens.iter().take(index).any(|other| Some(&other.at) == listens.get(index).map(|own| &own.at)) {
-            item.error("this address is listed twice");
-            return None;
-        }
-    }
-    Some(listens)
-}
-
-fn listen_one(item: &Reader<'_>) -> Option<Listen> {
-    if !item.is_map() {
-        return Some(Listen { at: item.read(net::address)?.into(), mode: None });
-    }
-    let map = item.map()?;
-    let at: Option<Address> = map.required("address").and_then(|address| address.read(net::address));
-    let mode = or(map.get("mode"), None, |node| mode(node).map(Some));
-    let (at, mode) = (at?, mode?);
-    if let (Address::Tcp(..), Some(_)) = (&at, mode) {
-        item.error("`mode` is for unix sockets alone");
-        return None;
-    }
-    Some(Listen { at: at.into(), mode })
-}
-
-/// `"0660"`: YAML would read the digits as a decimal number, or as text, depending on the reader.
-fn mode(node: &Node) -> Result<u32, Wrong> {
-    let wanted = "a mode is wanted here, three or four octal digits in quotes, such as \"0660\"";
-    let text = leaf::text(node)?;
-    let octal = (3..=4).contains(&text.len()) && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
-    u32::from_str_radix(text, 8).ok().filter(|_| octal).ok_or_else(|| wanted.into())
-}
-
-/// `admin`
-pub(super) fn admin(reader: Option<Reader<'_>>) -> Option<Option<Listen>> {
-    or(reader, Some(Listen { at: tcp(ADMIN), mode: None }), |node| match &node.kind {
-        Kind::Bool(false) => Ok(None),
-        Kind::Text { text, .. } if text == "off" => Ok(None),
-        _ => net::address(node).map(|address| Some(Listen { at: address.into(), mode: None })),
-    })
 }
 
 /// `limits`, and `limits.url_bytes`, which is a matter of deciding and not of listening.
@@ -200,18 +130,8 @@ pub(super) fn section(reader: Option<Reader<'_>>) -> Option<Option<MapReader<'_>
     }
 }
 
-/// An address as a flag gives it: the same words as in the file.
-pub fn parse_listen(text: &str) -> Result<Listen, String> {
-    let address = net::address(&flag(text)).map_err(|wrong| wrong.message)?;
-    Ok(Listen { at: address.into(), mode: None })
-}
-
 /// A log format as a flag gives it: the same words as in the file.
 pub fn parse_log_format(text: &str) -> Result<LogFormat, String> {
-    leaf::word(&flag(text), &FORMATS).map_err(|wrong| wrong.message)
-}
-
-fn flag(text: &str) -> Node {
     let kind = Kind::Text { text: text.to_owned(), style: Style::Quoted };
-    Node { place: Place::default(), kind }
+    leaf::word(&Node { place: Place::default(), kind }, &FORMATS).map_err(|wrong| wrong.message)
 }

@@ -4,9 +4,13 @@ use super::leaf;
 use super::reader::Reader;
 use super::root::Surroundings;
 use super::secret;
+use crate::tls::Authorities;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+
+/// The largest file of certificates: all of the web's are 230 KiB.
+pub(super) const PEM_BYTES: usize = 1 << 20;
 
 /// What came of looking for a file.
 pub(super) enum Found {
@@ -32,6 +36,18 @@ pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>, most: usize) 
             };
             reader.error(format!("cannot read this file: {why}"));
             None
+        }
+    }
+}
+
+/// A file of authorities.
+pub(super) fn authorities(file: &Reader<'_>, around: &Surroundings<'_>) -> Option<Authorities> {
+    let found = read(file, around, PEM_BYTES)?;
+    let shown = file.read(|node| leaf::text(node).map(str::to_owned))?;
+    match found {
+        Found::LeftAlone => Some(Authorities::nobody(format!("{shown}, which was not read"))),
+        Found::Bytes(text) => {
+            Authorities::from_pem(&text, shown).map_err(|fault| file.error(fault.to_string())).ok()
         }
     }
 }

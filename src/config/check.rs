@@ -6,6 +6,7 @@ use super::reader::Reader;
 use crate::claims::Used;
 use crate::fields::{Field, Presence, Source};
 use crate::route::Door;
+use crate::tls::ServerTls;
 use crate::trust::PeerRule;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -17,6 +18,7 @@ pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     admin(config, root);
     one_secret_each(&config.policy, root);
     mesh(config, root);
+    certificates(config, root);
     carriers(config, root);
     complete(config, root);
     for (index, field) in config.policy.fields.iter().enumerate() {
@@ -118,22 +120,41 @@ fn one_secret_each(policy: &Policy, root: &Reader<'_>) {
 /// Behind a mesh's proxy every peer is 127.0.0.1, whoever it was.
 fn mesh(config: &Config, root: &Reader<'_>) {
     let outside = config.listen.iter().any(|listen| !is_loopback(&listen.at));
-    let shown = config.policy.trust.header().is_some();
+    let shown = config.policy.trust.header().is_some() || !config.policy.trust.names().is_empty();
     let mut nets = config.policy.trust.peers().iter().filter_map(PeerRule::net).peekable();
     if outside && !shown && nets.peek().is_some() && nets.all(|net| net.addr().is_loopback()) {
         let message = "loopback peers alone are believed, but `listen` is open to others: in a service mesh every peer \
-            is 127.0.0.1, and so everybody would be believed; give the proxy's own address or a \
-            `trust.header`, or listen on loopback";
+            is 127.0.0.1, and so everybody would be believed; give the proxy's own address, a \
+            `trust.header` or a `trust.client_cert`, or listen on loopback";
         root.warn_at(root.child_place("trust"), "trust.peers", message);
     }
 }
 
-/// Peers of one kind never come in by a listener of the other.
+/// Nobody shows a certificate who is not asked for one, and asking is for those whose names count.
+fn certificates(config: &Config, root: &Reader<'_>) {
+    let asks = |listen: &Listen| listen.tls.as_ref().is_some_and(ServerTls::asks);
+    let asked = config.listen.iter().any(asks);
+    let wanted = !config.policy.trust.names().is_empty();
+    if wanted && !asked {
+        let message =
+            "nobody is asked for a certificate: `client_cert` needs a `listen` with `tls: { …, client_ca }`";
+        root.error_at(root.child_place("trust"), "trust.client_cert", message);
+    }
+    if asked && !wanted {
+        let message = "certificates are asked for, and believed for nothing: `trust.client_cert` names those that count";
+        root.warn_at(root.child_place("listen"), "listen", message);
+    }
+}
+
+/// Peers of one kind never come in by a listener of the other, and one that shows a certificate by
+/// none that does not ask for it.
 fn carriers(config: &Config, root: &Reader<'_>) {
     let peers = config.policy.trust.peers();
     let carries = |listen: &Listen| {
         let unix = matches!(listen.at, Endpoint::Unix(_));
-        peers.iter().any(|peer| peer.net().is_none() == unix)
+        let asks = listen.tls.as_ref().is_some_and(ServerTls::asks);
+        (asks || config.policy.trust.names().is_empty())
+            && peers.iter().any(|peer| peer.net().is_none() == unix)
     };
     if !peers.is_empty() && !config.listen.iter().any(carries) {
         let message =

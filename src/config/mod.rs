@@ -14,6 +14,7 @@ pub mod file;
 mod integrations;
 pub mod jwt;
 mod leaf;
+mod listen;
 mod load;
 mod marketplace;
 pub mod model;
@@ -32,7 +33,8 @@ mod traps;
 pub mod tree;
 mod trust;
 
-pub use basics::{parse_listen, parse_log_format};
+pub use basics::parse_log_format;
+pub use listen::parse_listen;
 pub use load::{Invalid, Loaded, Options, load, load_text};
 pub use model::Config;
 

@@ -1,7 +1,7 @@
 //! Programs that we connect to: where they listen, and how they prove that it is them.
 
 use super::basics::or;
-use super::beside::{self, Found};
+use super::beside::authorities;
 use super::leaf::{self, Wrong};
 use super::model::{Endpoint, Remote, Upstream};
 use super::net::{self, BaseUrl, PlainHttp};
@@ -10,9 +10,6 @@ use super::root::Surroundings;
 use super::tree::Node;
 use crate::tls::{Authorities, ClientTls, Name};
 use std::time::Duration;
-
-/// The largest file of certificates: all of the web's are 230 KiB.
-const PEM_BYTES: usize = 1 << 20;
 
 /// What stands beside an address, and says how its owner proves that it is the one.
 #[derive(Default)]
@@ -88,17 +85,5 @@ impl Proof<'_> {
             key.error("only behind https:// is anything proved; write that in the address, or drop this key");
         }
         stray.is_empty()
-    }
-}
-
-/// `ca_file`
-fn authorities(file: &Reader<'_>, around: &Surroundings<'_>) -> Option<Authorities> {
-    let found = beside::read(file, around, PEM_BYTES)?;
-    let shown = file.read(|node| leaf::text(node).map(str::to_owned))?;
-    match found {
-        Found::LeftAlone => Some(Authorities::nobody(format!("{shown}, which was not read"))),
-        Found::Bytes(text) => {
-            Authorities::from_pem(&text, shown).map_err(|fault| file.error(fault.to_string())).ok()
-        }
     }
 }

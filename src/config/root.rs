@@ -5,7 +5,9 @@ use super::load::Options;
 use super::model::{Config, Policy};
 use super::reader::{MapReader, Reader};
 use super::tree::Node;
-use super::{basics, check, integrations, marketplace, overrides, pandium, remote, routes, session, trust};
+use super::{
+    basics, check, integrations, listen, marketplace, overrides, pandium, remote, routes, session, trust,
+};
 use crate::claims::{Tree, Written};
 use crate::place::Place;
 use std::path::Path;
@@ -23,8 +25,8 @@ pub struct Surroundings<'a> {
 pub fn read(root: &Reader<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let map = root.map()?;
     let version = map.required("version").and_then(|version| version.read(one));
-    let listen = basics::listen(map.get("listen"));
-    let admin = basics::admin(map.get("admin"));
+    let listen = listen::listen(map.get("listen"), around);
+    let admin = listen::admin(map.get("admin"));
     let upstream = remote::upstream(map.get("upstream"), around);
     let limits = basics::limits(map.get("limits"));
     let timeouts = basics::timeouts(map.get("timeouts"));

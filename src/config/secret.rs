@@ -78,6 +78,9 @@ const KEYS: [&str; 4] = ["file", "env", "encoding", "required"];
 /// look of the text, since this is asked of files that no tree can be made of, too.
 pub(super) fn may_hold(source: &Source, number: u32) -> bool {
     let Some(line) = source.line(number) else { return false };
+    if is_in_pem(source, number) {
+        return true;
+    }
     if let Some(refers) = refers(line) {
         return !refers;
     }
@@ -93,6 +96,16 @@ pub(super) fn may_hold(source: &Source, number: u32) -> bool {
         }
     }
     false
+}
+
+/// Whether a line stands in a block of PEM, which may be a private key.
+fn is_in_pem(source: &Source, number: u32) -> bool {
+    let above = (1..=number).rev().filter_map(|number| source.line(number));
+    let mut marks = above.enumerate().filter_map(|(up, line)| {
+        let end = up > 0 && line.contains("-----END ");
+        (end || line.contains("-----BEGIN ")).then_some(end)
+    });
+    marks.next() == Some(false)
 }
 
 fn indentation(line: &str) -> usize {

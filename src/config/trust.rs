@@ -8,6 +8,7 @@ use super::secret;
 use super::session::{self, Guarded};
 use super::tree::Node;
 use crate::redact::Secret;
+use crate::tls::San;
 use crate::trust::{PeerRule, SharedHeader, TooWide, Trust};
 use uuid::Uuid;
 
@@ -31,6 +32,10 @@ pub(super) fn read(
         None => Some(Vec::new()),
     };
     let header = map.get("header").map(|header| shared(&header, around, guarded));
+    let names = match map.get("client_cert") {
+        Some(wanted) => names(&wanted),
+        None => Some(Vec::new()),
+    };
     let complete = map.get("complete").map_or(Some(false), |complete| complete.read(leaf::boolean));
     let header = match header {
         Some(header) => Some(header?),
@@ -43,7 +48,7 @@ pub(super) fn read(
         }
         error => error.to_string(),
     };
-    let trust = Trust::new(rules?, header);
+    let trust = Trust::new(rules?, header, names?);
     let trust = trust.map_err(|error| peers.unwrap_or(reader).error(wide(error))).ok()?;
     Some(trust.completed(complete?))
 }
@@ -60,6 +65,17 @@ fn peer_rule(node: &Node) -> Result<PeerRule, Wrong> {
             .map_err(|_| "behind `unix:` a user id is wanted here, such as unix:33".into()),
         None => net::network(node).map(PeerRule::Net),
     }
+}
+
+/// `client_cert`
+fn names(reader: &Reader<'_>) -> Option<Vec<San>> {
+    let san = reader.map()?.required("san")?;
+    let names = san.list(|node| San::parse(leaf::filled(node)?).map_err(|fault| fault.to_string().into()))?;
+    if names.is_empty() {
+        san.error("at least one name is wanted here: that of the proxy that sets the session headers");
+        return None;
+    }
+    Some(names)
 }
 
 /// `header`

@@ -15,7 +15,7 @@ use crate::config::model::{Limits, Timeouts};
 use crate::proxy::body::{Body, BodyError};
 use crate::proxy::tunnel::{Switch, carry};
 use crate::stream::Stream;
-use crate::trust::Peer;
+use crate::trust::{Caller, Peer};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -57,6 +57,11 @@ impl Origin {
             Peer::Unix(_) => None,
         };
         Self { peer, address, switch }
+    }
+
+    /// Whoever sends the requests.
+    pub fn caller(&self) -> Caller<'_> {
+        Caller::from(self.peer)
     }
 }
 

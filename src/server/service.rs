@@ -103,9 +103,8 @@ impl Service {
 
     /// Answers one request.
     pub async fn answer(&self, origin: &Origin, request: Request<Incoming>) -> Response<Body> {
-        let peer = origin.peer;
         let started = Instant::now();
-        let trusted = self.config.policy.trust.admit(peer, request.headers());
+        let trusted = self.config.policy.trust.admit(origin.caller(), request.headers());
         // A trusted peer's id is taken over, so that its log and ours name the request alike.
         let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
         let id = given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh);
@@ -157,7 +156,7 @@ impl Service {
             uri: &parts.uri,
             version: parts.version,
             headers: &parts.headers,
-            peer,
+            caller: origin.caller(),
         };
         match decide::screen(&self.config.policy, head) {
             Ok(Screened::Pass(trusted)) => {
@@ -176,7 +175,7 @@ impl Service {
             From::Headers => {
                 let minted = ask
                     .trusted
-                    .ok_or_else(|| decide::untrusted(policy, visit.origin.peer))
+                    .ok_or_else(|| decide::untrusted(policy, visit.origin.caller()))
                     .and_then(|trusted| session::headers::acquire(policy, &visit.parts.headers, trusted))
                     .and_then(|session| self.mint(ask, visit, &session));
                 self.conclude(visit, ask, minted)

@@ -33,6 +33,15 @@ impl Authorities {
         Ok(Self { roots, shown: shown.into() })
     }
 
+    /// Who they are.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    pub(super) fn into_roots(self) -> RootCertStore {
+        self.roots
+    }
+
     /// Nobody at all: what stands in for a file that was left alone. Every handshake fails.
     pub fn nobody(shown: impl Into<String>) -> Self {
         Self { roots: RootCertStore::empty(), shown: shown.into() }

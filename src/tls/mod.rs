@@ -5,9 +5,13 @@
 
 mod client;
 mod pem;
+mod san;
+mod server;
 
 pub use client::{Authorities, ClientTls, Name, NoName};
 pub use pem::PemFault;
+pub use san::{NoSan, San};
+pub use server::{Chain, PrivateKey, ServerFault, ServerTls};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use std::sync::{Arc, LazyLock};

@@ -2,7 +2,7 @@
 
 use base64_simd::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
     date_time_ymd,
 };
 use rustls::ServerConfig;
@@ -34,6 +34,10 @@ impl Authority {
         pem("CERTIFICATE", self.0.der())
     }
 
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
     /// A certificate of these names; addresses are such.
     pub fn issue(&self, names: &[&str]) -> Identity {
         self.issue_with(names, |_| {})
@@ -59,12 +63,6 @@ pub fn expired(params: &mut CertificateParams) {
 /// Makes a certificate one of the future.
 pub fn not_yet(params: &mut CertificateParams) {
     params.not_before = date_time_ymd(3000, 1, 1);
-}
-
-/// Gives a certificate a URI for a name.
-pub fn with_uri(uri: &str) -> impl FnOnce(&mut CertificateParams) {
-    let uri = SanType::URI(uri.try_into().unwrap());
-    |params| params.subject_alt_names.push(uri)
 }
 
 impl Identity {

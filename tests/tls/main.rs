@@ -12,5 +12,7 @@ mod harness;
 
 mod asked;
 mod file;
+mod listen;
 mod refused;
+mod server;
 mod upstream;

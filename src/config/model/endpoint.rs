@@ -1,6 +1,6 @@
 //! Places: where we listen, and where others do.
 
-use crate::tls::ClientTls;
+use crate::tls::{ClientTls, ServerTls};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +12,10 @@ pub struct Listen {
     pub at: Endpoint,
     /// `mode` of a unix socket.
     pub mode: Option<u32>,
+    /// Whether HTTP/2 is spoken.
+    pub http2: bool,
+    /// What is shown to whoever connects, where that is encrypted.
+    pub tls: Option<ServerTls>,
 }
 
 /// A place to listen at, or to connect to.
