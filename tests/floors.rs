@@ -56,6 +56,7 @@ const KNOWN_TO_ONE: &[(&str, &str)] = &[
     ("serde_yaml", "src/config/file.rs"),
     ("jsonwebtoken", "src/token/"),
     ("rustls", "src/tls/"),
+    ("x509_cert", "src/tls/"),
     ("StatusCode", "src/server/"),
     ("println!", "src/cli/"),
     ("eprintln!", "src/cli/"),

@@ -15,6 +15,7 @@ use crate::config::model::{Limits, Timeouts};
 use crate::proxy::body::{Body, BodyError};
 use crate::proxy::tunnel::{Switch, carry};
 use crate::stream::Stream;
+use crate::tls::San;
 use crate::trust::{Caller, Peer};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
@@ -46,22 +47,30 @@ pub struct Origin {
     pub peer: Peer,
     /// Its address as `X-Forwarded-For` has it.
     pub address: Option<HeaderValue>,
+    /// The names in its certificate; none, not even no names, where nothing is encrypted.
+    pub names: Option<Vec<San>>,
     /// Where the app's side goes if the connection leaves HTTP.
     pub switch: Option<Switch>,
 }
 
 impl Origin {
-    fn new(peer: Peer, switch: Option<Switch>) -> Self {
+    /// What a connection is the origin of.
+    pub fn new(peer: Peer, names: Option<Vec<San>>) -> Self {
         let address = match peer {
             Peer::Ip(ip) => HeaderValue::from_str(&ip.to_string()).ok(),
             Peer::Unix(_) => None,
         };
-        Self { peer, address, switch }
+        Self { peer, address, names, switch: Some(Switch::default()) }
     }
 
     /// Whoever sends the requests.
     pub fn caller(&self) -> Caller<'_> {
-        Caller::from(self.peer)
+        Caller { peer: self.peer, names: self.names.as_deref().unwrap_or_default() }
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.names.is_some() { "https" } else { "http" }
     }
 }
 
@@ -97,7 +106,7 @@ struct Parked {
 /// Serves a connection until it ends.
 pub async fn serve<H, F>(
     stream: Stream,
-    peer: Peer,
+    origin: Origin,
     bounds: Bounds,
     handler: H,
     mut phase: watch::Receiver<Phase>,
@@ -105,7 +114,7 @@ pub async fn serve<H, F>(
     H: Fn(Arc<Origin>, Request<Incoming>) -> F,
     F: Future<Output = Response<Body>>,
 {
-    let origin = Arc::new(Origin::new(peer, Some(Switch::default())));
+    let origin = Arc::new(origin);
     let mut parked = Parked { stream, said: Bytes::new(), until: Instant::now() + bounds.timeouts.header };
     loop {
         if parked.said.is_empty() {
@@ -124,7 +133,7 @@ pub async fn serve<H, F>(
 }
 
 /// Returns when no more requests are to be taken.
-async fn ends(phase: &mut watch::Receiver<Phase>) {
+pub(super) async fn ends(phase: &mut watch::Receiver<Phase>) {
     // An error means that whoever could tell is gone, which is telling enough.
     drop(phase.wait_for(|phase| *phase != Phase::Serving).await);
 }
@@ -155,7 +164,7 @@ where
     /// Runs it until it ends, or is at rest.
     async fn run(self, phase: &mut watch::Receiver<Phase>) -> Option<Parked> {
         let Self { parked, origin, bounds, handler } = self;
-        let pulse = Arc::<Pulse>::default();
+        let (pulse, until) = (Arc::<Pulse>::default(), parked.until);
         let mut clock = Clock::new(&pulse, bounds.timeouts, !parked.said.is_empty());
         let io = TokioIo::new(parked.stream);
         let io = Watched::new(io, parked.said, Arc::clone(&pulse), bounds.timeouts.stall);
@@ -184,7 +193,9 @@ where
             None => {
                 let parts = connection.into_parts();
                 let (io, _) = parts.io.into_inner();
-                let until = Instant::now() + bounds.timeouts.idle.saturating_sub(clock.tick);
+                // Bytes that made no request win no time: a piece of a TLS record is none of HTTP's.
+                let again = Instant::now() + bounds.timeouts.idle.saturating_sub(clock.tick);
+                let until = if pulse.beat().begun > 0 { again } else { until };
                 return Some(Parked { stream: io.into_inner(), said: parts.read_buf, until });
             }
             Some(Err(error)) => tracing::debug!(peer = %origin.peer, %error, "connection ended"),

@@ -6,6 +6,7 @@ use super::socket::{SocketFile, refuse_live_socket};
 use crate::config::model::{Endpoint, Limits, Listen, Timeouts};
 use crate::proxy::body::Body;
 use crate::stream::Stream;
+use crate::tls::ServerTls;
 use crate::trust::Peer;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -21,12 +22,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::timeout;
 
 /// A bound socket, that workers can share.
-pub enum Listener {
-    /// TCP.
+pub struct Listener {
+    socket: Socket,
+    tls: Option<ServerTls>,
+}
+
+enum Socket {
     Tcp(std::net::TcpListener),
-    /// A unix socket, and its file.
+    /// With its file.
     Unix(StdUnixListener, SocketFile),
 }
 
@@ -51,41 +57,46 @@ impl fmt::Display for Bound {
 impl Listener {
     /// Binds. A socket file that nobody answers is replaced; a live one is an error.
     pub async fn bind(listen: &Listen) -> io::Result<Self> {
-        match &listen.at {
+        let socket = match &listen.at {
             Endpoint::Tcp { host, port } => {
-                TcpListener::bind((host.as_str(), *port)).await?.into_std().map(Self::Tcp)
+                Socket::Tcp(TcpListener::bind((host.as_str(), *port)).await?.into_std()?)
             }
             Endpoint::Unix(path) => {
                 refuse_live_socket(path).await?;
                 let (listener, file) = SocketFile::bind(path, listen.mode)?;
-                Ok(Self::Unix(listener.into_std()?, file))
+                Socket::Unix(listener.into_std()?, file)
             }
-        }
+        };
+        Ok(Self { socket, tls: listen.tls.clone() })
     }
 
     /// Where it listens.
     pub fn bound(&self) -> io::Result<Bound> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().map(Bound::Tcp),
-            Self::Unix(_, file) => Ok(Bound::Unix(file.path.clone())),
+        match &self.socket {
+            Socket::Tcp(listener) => listener.local_addr().map(Bound::Tcp),
+            Socket::Unix(_, file) => Ok(Bound::Unix(file.path.clone())),
         }
     }
 
     /// The same socket once more, for another runtime. One socket for all, rather than one each with
     /// `SO_REUSEPORT`: then no second instance can share the port unseen, and whoever is idle accepts.
     pub fn share(&self) -> io::Result<Shared> {
-        match self {
-            Self::Tcp(listener) => listener.try_clone().map(Shared::Tcp),
-            Self::Unix(listener, _) => listener.try_clone().map(Shared::Unix),
-        }
+        let socket = match &self.socket {
+            Socket::Tcp(listener) => listener.try_clone().map(Handle::Tcp),
+            Socket::Unix(listener, _) => listener.try_clone().map(Handle::Unix),
+        };
+        Ok(Shared { socket: socket?, tls: self.tls.clone() })
     }
 }
 
 /// A worker's own handle of a bound socket.
-pub enum Shared {
-    /// TCP.
+pub struct Shared {
+    socket: Handle,
+    tls: Option<ServerTls>,
+}
+
+enum Handle {
     Tcp(std::net::TcpListener),
-    /// A unix socket.
     Unix(StdUnixListener),
 }
 
@@ -95,10 +106,10 @@ enum Acceptor {
 }
 
 impl Acceptor {
-    fn new(shared: Shared) -> io::Result<Self> {
-        match shared {
-            Shared::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
-            Shared::Unix(listener) => UnixListener::from_std(listener).map(Self::Unix),
+    fn new(socket: Handle) -> io::Result<Self> {
+        match socket {
+            Handle::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
+            Handle::Unix(listener) => UnixListener::from_std(listener).map(Self::Unix),
         }
     }
 
@@ -141,6 +152,8 @@ impl Manner {
     }
 }
 
+/// How long somebody may take to shake hands who is then turned away.
+const TURNING_AWAY: Duration = Duration::from_secs(1);
 /// How long to wait when the system is short of descriptors or memory, instead of spinning.
 const SHORT_OF_RESOURCES: Duration = Duration::from_millis(50);
 
@@ -152,7 +165,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 
 /// Accepts until the phase says to stop. Each connection holds `open` as long as it lives.
 pub async fn accept<H, F>(
-    shared: Shared,
+    Shared { socket, tls }: Shared,
     manner: Manner,
     handler: H,
     mut phase: watch::Receiver<Phase>,
@@ -161,7 +174,7 @@ pub async fn accept<H, F>(
     H: Fn(Arc<Origin>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let acceptor = match Acceptor::new(shared) {
+    let acceptor = match Acceptor::new(socket) {
         Ok(acceptor) => acceptor,
         Err(error) => return tracing::error!(%error, "cannot listen"),
     };
@@ -174,7 +187,8 @@ pub async fn accept<H, F>(
         match accepted {
             Ok((stream, peer)) => {
                 short = false;
-                spawn(stream, peer, &manner, handler.clone(), phase.clone(), open.clone());
+                let knock = Knock { stream, peer, tls: tls.clone() };
+                spawn(knock, &manner, handler.clone(), phase.clone(), open.clone());
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
@@ -188,24 +202,65 @@ pub async fn accept<H, F>(
     }
 }
 
-fn spawn<H, F>(
+/// Somebody at the door.
+struct Knock {
     stream: Stream,
     peer: Peer,
+    /// How to shake hands; the listener's newest.
+    tls: Option<ServerTls>,
+}
+
+impl Knock {
+    /// Lets them in: after the handshake where there is one.
+    async fn enter(self, patience: Duration) -> Option<(Stream, Origin)> {
+        match self.tls {
+            // In a box, as what a handshake needs would be a part of every connection's task.
+            Some(tls) => Box::pin(shake(self.stream, self.peer, tls, patience)).await,
+            None => Some((self.stream, Origin::new(self.peer, None))),
+        }
+    }
+}
+
+/// A handshake, which has to end in time.
+async fn shake(stream: Stream, peer: Peer, tls: ServerTls, patience: Duration) -> Option<(Stream, Origin)> {
+    match timeout(patience, tls.accept(stream)).await {
+        Ok(Ok((encrypted, names))) => {
+            return Some((Stream::Tls(Box::new(encrypted)), Origin::new(peer, Some(names))));
+        }
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    }
+    None
+}
+
+fn spawn<H, F>(
+    knock: Knock,
     manner: &Manner,
     handler: H,
-    phase: watch::Receiver<Phase>,
+    mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
 ) where
     H: Fn(Arc<Origin>, Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let Ok(permit) = Arc::clone(&manner.permits).try_acquire_owned() else {
-        tokio::spawn(reply::turn_away(stream));
+        tokio::spawn(async {
+            if let Some((stream, _)) = knock.enter(TURNING_AWAY).await {
+                reply::turn_away(stream).await;
+            }
+        });
         return;
     };
     let bounds = manner.bounds;
     tokio::spawn(async move {
-        connection::serve(stream, peer, bounds, handler, phase).await;
+        let entered = tokio::select! {
+            biased;
+            entered = knock.enter(bounds.timeouts.tls) => entered,
+            () = connection::ends(&mut phase) => None,
+        };
+        if let Some((stream, origin)) = entered {
+            connection::serve(stream, origin, bounds, handler, phase).await;
+        }
         drop((permit, open));
     });
 }

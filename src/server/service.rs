@@ -74,7 +74,7 @@ impl Visit<'_> {
 
 /// What we see of a request that the app cannot see.
 fn seen<'s>(origin: &'s Origin, trusted: Option<TrustedPeer>, id: &'s RequestId) -> Seen<'s> {
-    Seen { address: origin.address.as_ref(), trusted, scheme: "http", request_id: id }
+    Seen { address: origin.address.as_ref(), trusted, scheme: origin.scheme(), request_id: id }
 }
 
 /// Whom a token's issuer keeps its keys with, where they are fetched.

@@ -14,5 +14,6 @@ mod asked;
 mod file;
 mod listen;
 mod refused;
+mod served;
 mod server;
 mod upstream;
