@@ -140,9 +140,7 @@ pub enum Flaw {
 impl Field {
     /// Reads a raw value: `Ok(None)` where it means "none".
     pub fn read<'a>(&self, raw: &'a [u8]) -> Result<Option<Value<'a>>, Flaw> {
-        if raw.len() > self.max_bytes {
-            return Err(Flaw::TooLong { len: raw.len(), max: self.max_bytes });
-        }
+        self.check_length(raw.len())?;
         if self.means_none(raw.trim_ascii()) {
             return Ok(None);
         }
@@ -154,26 +152,40 @@ impl Field {
         self.typed(text)
     }
 
-    /// Reads a value that is JSON already. Text is read as from a header; `null` means "none".
+    /// Reads a value that is JSON already, by the same rules as text from a header; `null` means "none".
     pub fn read_json<'a>(&self, json: &'a serde_json::Value) -> Result<Option<Value<'a>>, Flaw> {
         use serde_json::Value as Json;
         match (json, self.kind) {
             (Json::Null, _) => Ok(None),
-            (_, Kind::Json) => parse_json(&json.to_string())
-                .map(|json| Some(Value::Json(json)))
-                .ok_or(Flaw::Type("JSON of at most 16 levels, without control characters")),
+            (_, Kind::Json) => self.read_any(json),
             (Json::String(text), _) => self.read(text.as_bytes()),
             (Json::Number(number), Kind::Text | Kind::Int) if !number.is_f64() => {
                 self.read(number.to_string().as_bytes()).map(|value| value.map(Value::into_owned))
             }
-            (Json::Bool(value), Kind::Bool) => Ok(Some(Value::Bool(*value))),
-            (Json::Array(items), Kind::List) => self.read_items(items).map(Some),
+            (Json::Bool(value), Kind::Bool) => {
+                let word = if *value { "true" } else { "false" };
+                Ok((!self.means_none(word.as_bytes())).then_some(Value::Bool(*value)))
+            }
+            (Json::Array(items), Kind::List) => self.read_items(items),
             _ => Err(Flaw::Type(self.kind.word())),
         }
     }
 
-    /// The items of a JSON list: text, or integers in their shortest form; empty ones dropped.
-    fn read_items<'a>(&self, items: &'a [serde_json::Value]) -> Result<Value<'a>, Flaw> {
+    /// Any JSON, as long as it is when it is written compactly.
+    fn read_any<'a>(&self, json: &serde_json::Value) -> Result<Option<Value<'a>>, Flaw> {
+        let text = json.to_string();
+        self.check_length(text.len())?;
+        if self.means_none(json.as_str().map_or(text.as_str(), str::trim).as_bytes()) {
+            return Ok(None);
+        }
+        parse_json(&text)
+            .map(|json| Some(Value::Json(json)))
+            .ok_or(Flaw::Type("JSON of at most 16 levels, without control characters"))
+    }
+
+    /// The items of a JSON list: text, or integers in their shortest form; empty ones dropped. A lone
+    /// item may mean none.
+    fn read_items<'a>(&self, items: &'a [serde_json::Value]) -> Result<Option<Value<'a>>, Flaw> {
         let mut read = Vec::with_capacity(items.len().min(MAX_ITEMS));
         for item in items {
             let text = match item {
@@ -181,15 +193,21 @@ impl Field {
                 serde_json::Value::Number(number) if !number.is_f64() => Cow::Owned(number.to_string()),
                 _ => return Err(Flaw::Type("a list of text")),
             };
-            if text.len() > self.max_bytes {
-                return Err(Flaw::TooLong { len: text.len(), max: self.max_bytes });
-            }
             refuse_characters(&text)?;
             if !text.is_empty() {
                 read.push(text);
             }
         }
-        if read.len() > MAX_ITEMS { Err(Flaw::Items) } else { Ok(Value::List(read)) }
+        self.check_length(read.iter().map(|item| item.len()).sum())?;
+        match read.as_slice() {
+            [lone] if self.means_none(lone.as_bytes()) => Ok(None),
+            many if many.len() > MAX_ITEMS => Err(Flaw::Items),
+            _ => Ok(Some(Value::List(read))),
+        }
+    }
+
+    fn check_length(&self, len: usize) -> Result<(), Flaw> {
+        if len > self.max_bytes { Err(Flaw::TooLong { len, max: self.max_bytes }) } else { Ok(()) }
     }
 
     fn means_none(&self, raw: &[u8]) -> bool {

@@ -62,11 +62,13 @@ async fn json_is_read_by_pointer() {
     let app = app().await;
     let sidecar = Sidecar::start(&probing_json(&app)).await;
     let hundred = vec!["a"; 100];
-    let cases: [(Value, Value, Value); 8] = [
+    let cases: [(Value, Value, Value); 10] = [
         (value!("acme"), value!(null), value!([])),
         (value!(" acme "), value!(["a", " b ", "", 7, -3]), value!(["a", "b", "7", "-3"])),
         (value!("acme"), value!("a, b"), value!(["a", "b"])),
         (value!("acme"), value!("-"), value!([])),
+        (value!("acme"), value!([" - "]), value!([])),
+        (value!("acme"), value!(["-", "a"]), value!(["-", "a"])),
         (value!("a\"b\\${session.x}"), value!([]), value!([])),
         (value!(42), value!(hundred), value!(hundred)),
         (value!(-7), value!([9_007_199_254_740_993_i64]), value!(["9007199254740993"])),
@@ -207,5 +209,53 @@ async fn some_required_fields_and_others_not() {
         let refused = install(&sidecar, known(&lines)).await;
         assert_refused(&refused, status, code, code);
         assert_eq!(refused.values("set-cookie"), ["a=b"]);
+    }
+}
+
+/// Any JSON and lists have a length and words for none, as text has.
+#[tokio::test]
+async fn the_same_rules_for_every_type_of_json() {
+    let app = app().await;
+    let plan = "    plan: { json: /plan, type: json, optional: true, max_bytes: 12, absent: [none, \"0\", \"{}\"] }\n    \
+        admin: { json: /admin, type: bool, optional: true, absent: [\"false\"] }\nclaims:\n";
+    let file = changed(
+        &probing_json(&app),
+        &[
+            ("claims:\n", plan),
+            ("json: /user/groups, type: list", "json: /user/groups, type: list, max_bytes: 6"),
+            ("    xti:\n", "    plan: ${session.plan}\n    admin: ${session.admin}\n    xti:\n"),
+        ],
+    );
+    let sidecar = Sidecar::start(&file).await;
+    let of = |member: &str| json(&format!(r#"{{"tenant":{{"id":"acme"}},{member}}}"#));
+    for none in [r#""none""#, r#"" none ""#, r#""""#, "0", "{}", r#""0""#, "null"] {
+        let minted = install(&sidecar, of(&format!(r#""plan":{none}"#))).await;
+        assert_eq!(claims(&minted)["ti"].get("plan"), None, "{none}");
+    }
+    for some in [r#""-""#, "1", "false", "[]", r#"{"a":"b"}"#, r#""1234567890""#] {
+        let minted = install(&sidecar, of(&format!(r#""plan": {some} "#))).await;
+        assert_eq!(claims(&minted)["ti"]["plan"], serde_json::from_str::<Value>(some).unwrap(), "{some}");
+    }
+    for long in [r#"{"a":"bcdefg"}"#, "[1,2,3,4,5,6]", r#""12345678901""#, "1234567890123"] {
+        let refused = install(&sidecar, of(&format!(r#""plan":{long}"#))).await;
+        assert_refused(&refused, 400, "invalid-value", long);
+    }
+    for (said, read) in [("true", Some(value!(true))), ("false", None), ("\"no\"", Some(value!(false)))] {
+        let minted = install(&sidecar, of(&format!(r#""admin":{said}"#))).await;
+        assert_eq!(claims(&minted)["ti"].get("admin").cloned(), read, "{said}");
+    }
+    for (groups, fits) in [
+        (r#"["abc","", " def "]"#, true),
+        (r#"["abc","defg"]"#, false),
+        ("[123,456]", true),
+        ("[123,4567]", false),
+        (r#"["a","b","c","d","e","f","g"]"#, false),
+    ] {
+        let answer = install(&sidecar, of(&format!(r#""user":{{"groups":{groups}}}"#))).await;
+        if fits {
+            assert_minted(&answer, groups);
+        } else {
+            assert_refused(&answer, 400, "invalid-value", groups);
+        }
     }
 }
