@@ -3,9 +3,10 @@
 use crate::claims::{Explained, Outcome, Used};
 use crate::config::model::Policy;
 use crate::decide::{self, Minting};
-use crate::fields::{Field, Source};
+use crate::fields::{Field, Flaw, Source};
 use crate::place::Place;
-use http::HeaderMap;
+use crate::session::answer::Answer;
+use crate::value;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -92,24 +93,34 @@ fn at(file: &str, place: Place) -> String {
 }
 
 /// Each field: whether it is there. What a refused session is made of.
-pub(super) fn fields(policy: &Policy, headers: &HeaderMap) -> String {
-    let rows: Vec<_> = policy.fields.iter().map(|field| field_row(field, headers)).collect();
+pub(super) fn fields(policy: &Policy, answer: &Answer) -> String {
+    let rows: Vec<_> = policy.fields.iter().map(|field| field_row(field, answer)).collect();
     table(&rows)
 }
 
-fn field_row(field: &Field, headers: &HeaderMap) -> [String; 3] {
+fn field_row(field: &Field, answer: &Answer) -> [String; 3] {
     let state = match &field.source {
-        Source::Header { name, .. } => match headers.get(name).map(|value| field.read(value.as_bytes())) {
-            None => "absent".to_owned(),
-            Some(Ok(None)) => "there, and means none".to_owned(),
-            Some(Ok(Some(value))) => format!("present: {value:?}"),
-            Some(Err(flaw)) => format!("refused: {flaw}"),
-        },
+        Source::Header { name, .. } => {
+            state(answer.headers.get(name).map(|value| field.read(value.as_bytes())))
+        }
+        Source::Json(pointer) => {
+            let found = answer.json.as_ref().and_then(|json| json.pointer(pointer));
+            state(found.map(|json| field.read_json(json)))
+        }
         Source::Cookie(_) => "a cookie".to_owned(),
-        Source::Json(_) => "of the answer's body".to_owned(),
         Source::Claim(_) => "of the token".to_owned(),
     };
     [format!("session.{}", field.name), state, field.source.to_string()]
+}
+
+/// What was read, without the value.
+fn state(read: Option<Result<Option<value::Value<'_>>, Flaw>>) -> String {
+    match read {
+        None => "absent".to_owned(),
+        Some(Ok(None)) => "there, and means none".to_owned(),
+        Some(Ok(Some(value))) => format!("present: {value:?}"),
+        Some(Err(flaw)) => format!("refused: {flaw}"),
+    }
 }
 
 fn table(rows: &[[String; 3]]) -> String {

@@ -88,12 +88,18 @@ pub(super) fn run(args: &MintArgs) -> Result<(), u8> {
     for warning in &loaded.warnings {
         complain(&format!("{}\n", warning.headline(loaded.source.name())));
     }
+    if body.is_some() && !matches!(loaded.config.policy.from, From::Probe(_)) {
+        return Err(misused(NO_BODY.to_owned()));
+    }
     let mut rehearsal = Rehearsal::new(&loaded.config.policy, headers, body);
     rehearse(args, &loaded.config, &mut rehearsal, loaded.source.name()).map_err(|refusal| {
         explain_refusal(&refusal, loaded.source.name());
         FAILED
     })
 }
+
+const NO_BODY: &str = "--body is the app's answer to a probe, and this file has another `session.from`: nothing \
+    would be read from it";
 
 fn json(path: &Path) -> Result<serde_json::Value, String> {
     let text = std::fs::read(path).map_err(|error| format!("--body: {error}"))?;
@@ -198,7 +204,7 @@ fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &
     let claims = rehearsal.claims(policy, moment.now)?;
     let session = match rehearsal.session(policy, ask.trusted, claims.as_ref()) {
         Err(refusal) if args.format == Format::Explain => {
-            say(&explain::fields(policy, &rehearsal.answer.headers));
+            say(&explain::fields(policy, &rehearsal.answer));
             return Err(refusal);
         }
         session => session?,
