@@ -1,5 +1,6 @@
 //! Golden cases: one file each, without a socket. What the file's first part changes in the base
-//! configuration, a line of dashes, the peer and the request, a line of dashes, the outcome.
+//! configuration, a line of dashes, the peer and the request, a line of dashes, the outcome. Where the
+//! app is asked, its answer stands before the outcome, behind a line of dashes of its own.
 //!
 //! Run with `GOLDEN=write` to write the outcomes anew, and read the difference.
 #![allow(
@@ -12,11 +13,14 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use pandium_sidecar::config;
-use pandium_sidecar::decide::{self, Head, Minting, Screened};
+use pandium_sidecar::config::model::{From, Policy};
+use pandium_sidecar::decide::{self, Ask, Head, Minting, Screened};
 use pandium_sidecar::refusal::Refusal;
-use pandium_sidecar::session;
+use pandium_sidecar::session::answer::Answer;
+use pandium_sidecar::session::{self, probe};
 use pandium_sidecar::token::{Moment, verify};
 use pandium_sidecar::trust::Peer;
+use pandium_sidecar::value::Session;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -41,13 +45,31 @@ fn parse(text: &str) -> Request {
     let method = words.next().unwrap().parse().unwrap();
     let uri = words.next().unwrap().parse().unwrap();
     let version = if words.next() == Some("HTTP/1.0") { Version::HTTP_10 } else { Version::HTTP_11 };
+    Request { peer: Peer::ip(peer.parse().unwrap()), method, uri, version, headers: headers(lines) }
+}
+
+fn headers<'t>(lines: impl Iterator<Item = &'t str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for line in lines {
         let (name, value) = line.split_once(':').unwrap();
         let value = HeaderValue::from_bytes(&unescape(value.trim())).unwrap();
         headers.append(name.parse::<HeaderName>().unwrap(), value);
     }
-    Request { peer: Peer::ip(peer.parse().unwrap()), method, uri, version, headers }
+    headers
+}
+
+/// The app's answer: `answered STATUS`, header lines, an empty line, the body.
+struct Answered {
+    status: u16,
+    headers: HeaderMap,
+    body: String,
+}
+
+fn answered(text: &str) -> Answered {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().strip_prefix("answered ").expect("`answered STATUS` first");
+    Answered { status: status.parse().unwrap(), headers: headers(lines), body: body.to_owned() }
 }
 
 fn unescape(text: &str) -> Vec<u8> {
@@ -74,22 +96,22 @@ fn configuration(changes: &str) -> String {
 }
 
 fn outcome(case: &str) -> String {
-    let mut parts = case.splitn(3, DASHES);
-    let changes = parts.next().unwrap();
-    let request = parse(parts.next().unwrap());
+    let parts: Vec<&str> = case.split(DASHES).collect();
+    let (changes, request) = (parts[0], parse(parts[1]));
+    let answered = (parts.len() == 4).then(|| answered(parts[2]));
     let env = |name: &str| (name == "GOLDEN_SECRET").then(|| SECRET.to_owned());
     let options = config::Options { env: &env, without_secrets: false, listen: None };
     let loaded = match config::load_text("golden.yaml", &configuration(changes), &options) {
         Ok(loaded) => loaded,
         Err(invalid) => panic!("{invalid}"),
     };
-    match decide(&loaded.config.policy, &request) {
+    match decide(&loaded.config.policy, &request, answered.as_ref()) {
         Ok(outcome) => outcome,
         Err(refusal) => describe(&refusal),
     }
 }
 
-fn decide(policy: &config::model::Policy, request: &Request) -> Result<String, Refusal> {
+fn decide(policy: &Policy, request: &Request, answered: Option<&Answered>) -> Result<String, Refusal> {
     let head = Head {
         method: &request.method,
         uri: &request.uri,
@@ -104,15 +126,37 @@ fn decide(policy: &config::model::Policy, request: &Request) -> Result<String, R
         }
         Screened::Install(ask) => ask,
     };
-    let session = session::headers::acquire(policy, &request.headers, ask.trusted.unwrap())?;
+    if policy.from == From::Headers {
+        assert!(answered.is_none(), "nobody asks the app");
+        let session = session::headers::acquire(policy, &request.headers, ask.trusted.unwrap())?;
+        return mint(policy, request, ask, &session);
+    }
+    let Answered { status, headers, body } = answered.expect("the app's answer");
+    let mut answer = Answer { headers: headers.clone(), json: None };
+    match policy.from {
+        From::Probe(_) => answer.json = probe::understand(*status == 200, headers, body.as_bytes(), policy)?,
+        From::Handoff if answer.hands_over(*status, policy) => {}
+        From::Handoff => return Ok("the app's own answer\n".to_owned()),
+        From::Headers | From::Jwt(_) => panic!("nobody asks the app"),
+    }
+    let session = answer.session(policy, &request.headers)?;
+    mint(policy, request, ask, &session)
+}
+
+fn mint(
+    policy: &Policy,
+    request: &Request,
+    ask: Ask<'_, '_>,
+    session: &Session<'_>,
+) -> Result<String, Refusal> {
     let jti = "00000000-0000-4000-8000-000000000001".parse().unwrap();
     let token = decide::mint(
         policy,
         Minting {
             target: ask.target,
             requested: ask.requested,
-            account: decide::account(policy, ask, &session)?,
-            session: &session,
+            account: decide::account(policy, ask, session)?,
+            session,
             query: request.uri.query(),
             request_id: "request-1",
             moment: Moment { now: 4_000_000_005, jti },

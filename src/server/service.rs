@@ -234,7 +234,7 @@ impl Service {
         match forward(&passage, request, &visit.seen(), None).await {
             Ok(mut response) => {
                 let answer = Answer { headers: response.headers().clone(), json: None };
-                if response.status().as_u16() == 200 && answer.speaks(&self.config.policy) {
+                if answer.hands_over(response.status().as_u16(), &self.config.policy) {
                     return self.go_by(&answer, ask, visit);
                 }
                 self.hidden.strip(response.headers_mut());

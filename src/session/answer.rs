@@ -21,8 +21,13 @@ impl Answer {
         self.headers.get_all(SET_COOKIE).iter().cloned().collect()
     }
 
+    /// Whether, as the answer to a visitor's own request, it hands the visitor over to us.
+    pub fn hands_over(&self, status: u16, policy: &Policy) -> bool {
+        status == 200 && self.speaks(policy)
+    }
+
     /// Whether it says anything of a visitor at all.
-    pub fn speaks(&self, policy: &Policy) -> bool {
+    fn speaks(&self, policy: &Policy) -> bool {
         policy.fields.iter().any(|field| match &field.source {
             Source::Header { name, .. } => {
                 let says = |value: &HeaderValue| !matches!(field.read(value.as_bytes()), Ok(None));

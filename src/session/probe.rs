@@ -88,18 +88,35 @@ async fn read(
     body: Download,
     policy: &Policy,
 ) -> Result<Option<serde_json::Value>, Refusal> {
-    let wants_json = policy.fields.iter().any(|field| matches!(field.source, Source::Json(_)));
-    if !ok || (wants_json && !is_json(headers.get(CONTENT_TYPE))) {
-        return Err(Refusal::new(Code::SignedOut, "the app's answer names nobody").source("probe"));
-    }
+    heed(ok, headers, policy)?;
     // Read to its end also where only the headers count: the connection can be used again, and an
     // answer that breaks off has said nothing that one could rely on.
     let body = Limited::new(body, MAX_BYTES).collect().await;
     let body = body.map_err(|_| unavailable("the answer broke off, or is larger than 64KiB", false))?;
-    if !wants_json {
-        return Ok(None);
+    understand(ok, headers, &body.to_bytes(), policy)
+}
+
+/// What a whole answer says: the JSON of its body, where that is wanted.
+pub fn understand(
+    ok: bool,
+    headers: &HeaderMap,
+    body: &[u8],
+    policy: &Policy,
+) -> Result<Option<serde_json::Value>, Refusal> {
+    heed(ok, headers, policy)?;
+    if wants_json(policy) { json(body).map(Some) } else { Ok(None) }
+}
+
+/// Whether an answer with this head can name anybody.
+fn heed(ok: bool, headers: &HeaderMap, policy: &Policy) -> Result<(), Refusal> {
+    if !ok || (wants_json(policy) && !is_json(headers.get(CONTENT_TYPE))) {
+        return Err(Refusal::new(Code::SignedOut, "the app's answer names nobody").source("probe"));
     }
-    json(&body.to_bytes()).map(Some)
+    Ok(())
+}
+
+fn wants_json(policy: &Policy) -> bool {
+    policy.fields.iter().any(|field| matches!(field.source, Source::Json(_)))
 }
 
 /// The JSON of a whole answer.
