@@ -9,21 +9,31 @@
 
 mod harness;
 
+use harness::way::{Way, over_each_transport};
 use harness::{App, STRANGER, Sidecar, TRUSTED, assert_refused, changed, claims, fixture, request};
+
+over_each_transport! {
+    a_decision_is_200_with_a_token_for_any_method,
+    whatever_is_wrong_with_a_decision_is_401_or_403,
+    a_link_is_for_the_apps_own_pages,
+    a_link_without_a_ttl_does_not_expire,
+    the_marketplace_is_for_no_integration,
+    the_marketplace_has_the_guards_of_an_install,
+    the_marketplace_asks_the_app_as_an_install_does,
+}
 
 const DECISION: &str = "/pandium/decision/gwt2hs";
 const LINK: &str = "/pandium/link/gwt2hs";
 
-async fn sidecar(app: &App, more: &str) -> Sidecar {
+async fn sidecar(way: Way, app: &App, more: &str) -> Sidecar {
     let routes = "routes:\n  decision: { path: /pandium/decision/:integration }\n  \
         link: { path: /pandium/link/:integration }\n";
-    Sidecar::start(&format!("{}{routes}{more}", fixture(app.address))).await
+    way.start(&format!("{}{routes}{more}", fixture(app.address))).await
 }
 
-#[tokio::test]
-async fn a_decision_is_200_with_a_token_for_any_method() {
+async fn a_decision_is_200_with_a_token_for_any_method(way: Way) {
     let app = App::start().await;
-    let sidecar = sidecar(&app, "").await;
+    let sidecar = sidecar(way, &app, "").await;
     for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PURGE"] {
         for path in [DECISION.to_owned(), format!("{DECISION}/the/visit%C3%B6rs;own/../?path=1")] {
             let answer = sidecar.send(TRUSTED, request(method, &path, &["X-Tenant-Id: acme"])).await;
@@ -37,10 +47,9 @@ async fn a_decision_is_200_with_a_token_for_any_method() {
     assert!(app.seen().is_empty());
 }
 
-#[tokio::test]
-async fn whatever_is_wrong_with_a_decision_is_401_or_403() {
+async fn whatever_is_wrong_with_a_decision_is_401_or_403(way: Way) {
     let app = App::start().await;
-    let sidecar = sidecar(&app, "").await;
+    let sidecar = sidecar(way, &app, "").await;
     let own = "X-Tenant-Id: acme";
     let cases: &[(&str, &str, &[&str], u16, &str)] = &[
         (TRUSTED, DECISION, &[], 401, "signed-out"),
@@ -79,10 +88,9 @@ async fn whatever_is_wrong_with_a_decision_is_401_or_403() {
     assert!(app.seen().is_empty());
 }
 
-#[tokio::test]
-async fn a_link_is_for_the_apps_own_pages() {
+async fn a_link_is_for_the_apps_own_pages(way: Way) {
     let app = App::start().await;
-    let sidecar = sidecar(&app, "token: { ttl: 5m }\n").await;
+    let sidecar = sidecar(way, &app, "token: { ttl: 5m }\n").await;
     for site in [&["Sec-Fetch-Site: same-origin"][..], &["Sec-Fetch-Site: none"], &[]] {
         let lines = [&["X-Tenant-Id: acme", "Origin: http://app.test"], site].concat();
         let answer = sidecar.get(TRUSTED, LINK, &lines).await;
@@ -107,10 +115,9 @@ async fn a_link_is_for_the_apps_own_pages() {
     assert_eq!((answer.status(), answer.values("allow")), (405, vec!["GET"]));
 }
 
-#[tokio::test]
-async fn a_link_without_a_ttl_does_not_expire() {
+async fn a_link_without_a_ttl_does_not_expire(way: Way) {
     let app = App::start().await;
-    let sidecar = sidecar(&app, "").await;
+    let sidecar = sidecar(way, &app, "").await;
     let answer = sidecar.get(TRUSTED, LINK, &["X-Tenant-Id: acme"]).await;
     let link: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert!(link["expires_at"].is_null());
@@ -124,10 +131,9 @@ fn shown(app: &App, from: &str) -> String {
     changed(&fixture(app.address), &[("from: headers", from)]) + routes
 }
 
-#[tokio::test]
-async fn the_marketplace_is_for_no_integration() {
+async fn the_marketplace_is_for_no_integration(way: Way) {
     let app = App::start().await;
-    let sidecar = Sidecar::start(&shown(&app, "from: headers")).await;
+    let sidecar = way.start(&shown(&app, "from: headers")).await;
     let lines = ["X-Tenant-Id: acme", "X-User-Groups: a,b", "Sec-Fetch-Site: same-origin"];
     let path = format!("{MARKETPLACE}?tenant=x&display=evil&host=evil.test");
     let answer = sidecar.get(TRUSTED, &path, &lines).await;
@@ -142,10 +148,9 @@ async fn the_marketplace_is_for_no_integration() {
     assert!(app.seen().is_empty());
 }
 
-#[tokio::test]
-async fn the_marketplace_has_the_guards_of_an_install() {
+async fn the_marketplace_has_the_guards_of_an_install(way: Way) {
     let app = App::start().await;
-    let sidecar = Sidecar::start(&shown(&app, "from: headers")).await;
+    let sidecar = way.start(&shown(&app, "from: headers")).await;
     let own = "X-Tenant-Id: acme";
     let get = |path: &str, lines: &[&str]| request("GET", path, lines);
     let cases = [
@@ -184,12 +189,11 @@ fn known(asked: &harness::Message) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 2\r\n\r\nok").into_bytes()
 }
 
-#[tokio::test]
-async fn the_marketplace_asks_the_app_as_an_install_does() {
+async fn the_marketplace_asks_the_app_as_an_install_does(way: Way) {
     let app = App::answering(|asked| Some(known(asked))).await;
     let login = "\n  signed_out: { redirect: \"/login?next=${request.path_and_query}\" }";
     for from in ["from: probe\n  probe: { path: /who }", "from: handoff"] {
-        let sidecar = Sidecar::start(&shown(&app, &format!("{from}{login}"))).await;
+        let sidecar = way.start(&shown(&app, &format!("{from}{login}"))).await;
         let answer = sidecar.get(STRANGER, MARKETPLACE, &["Cookie: sid=zoe"]).await;
         assert_eq!(claims(&answer)["sub"], "acme", "{from}");
         assert_eq!(answer.values("set-cookie"), ["sid=new"], "{from}");

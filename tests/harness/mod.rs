@@ -15,13 +15,16 @@ use pandium_sidecar::server::listener::Bound;
 use std::net::{IpAddr, SocketAddr};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
+use way::{Connection, Door, Entrance};
 
 pub mod app;
 pub mod certs;
 pub mod child;
 pub mod message;
+pub mod way;
 
 pub use app::App;
+use child::Scratch;
 pub use message::{Message, Reader};
 
 /// Whoever the fixture believes.
@@ -103,14 +106,18 @@ pub async fn pair_with(changes: &[(&str, &str)]) -> (App, Sidecar) {
 /// A sidecar, serving.
 pub struct Sidecar {
     pub address: SocketAddr,
-    running: program::Running,
+    to: Entrance,
+    door: Door,
+    running: Vec<program::Running>,
+    scratch: Option<Scratch>,
 }
 
 impl Sidecar {
     pub async fn start(text: &str) -> Self {
         let running = Self::start_anywhere(text).await;
         let Bound::Tcp(address) = running.bound[0] else { panic!("not on TCP") };
-        Self { address, running }
+        let to = Entrance::Tcp(address);
+        Self { address, to, door: Door::Install, running: vec![running], scratch: None }
     }
 
     /// A program that need not listen on TCP.
@@ -121,13 +128,13 @@ impl Sidecar {
 
     /// Where the operator is.
     pub fn admin(&self) -> SocketAddr {
-        let Some(Bound::Tcp(address)) = &self.running.admin else { panic!("no admin listener on TCP") };
+        let Some(Bound::Tcp(address)) = &self.running[0].admin else { panic!("no admin listener on TCP") };
         *address
     }
 
     /// A connection from a peer, kept as long as it can be.
     pub fn visitor(&self, from: &str) -> Visitor {
-        Visitor { from: from.to_owned(), to: self.address, kept: None }
+        Visitor { from: from.to_owned(), to: self.to.clone(), door: self.door, kept: None }
     }
 
     /// Sends bytes from a peer, and reads one answer.
@@ -152,11 +159,17 @@ pub const INSTALL: &str = "/pandium/install/gwt2hs";
 /// A client that sends one request after the other.
 pub struct Visitor {
     from: String,
-    to: SocketAddr,
-    kept: Option<Reader<TcpStream>>,
+    to: Entrance,
+    door: Door,
+    kept: Option<Reader<Box<dyn Connection>>>,
 }
 
 impl Visitor {
+    /// Connects before there is anything to send.
+    pub async fn connect(&mut self) {
+        self.kept = Some(Reader::new(self.to.connect(&self.from).await));
+    }
+
     /// Sends bytes, and reads one answer.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> Message {
         self.try_send(bytes).await.expect("no answer")
@@ -164,17 +177,17 @@ impl Visitor {
 
     /// The same; none where the connection ends without one.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> Option<Message> {
-        let bytes = bytes.as_ref();
+        let bytes = &*self.door.ask(bytes.as_ref());
         let mut reader = match self.kept.take() {
             Some(reader) => reader,
-            None => Reader::new(connect(&self.from, self.to).await),
+            None => Reader::new(self.to.connect(&self.from).await),
         };
         reader.stream().write_all(bytes).await.ok()?;
         let bare = bytes.starts_with(b"HEAD ");
         let answer = if bare { reader.bare_answer().await? } else { reader.answer().await? };
         let close = answer.values("connection").iter().any(|option| option.eq_ignore_ascii_case("close"));
         self.kept = (!close).then_some(reader);
-        Some(answer)
+        Some(self.door.told(bytes, answer))
     }
 
     /// Whether the next request can go over the same connection, by the last answer's word.

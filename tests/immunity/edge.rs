@@ -1,9 +1,16 @@
 //! An edge that forgets a header, and a secret between the edge and us (oauth2-proxy #388, #1388).
 
+use crate::harness::way::{Way, each_way};
 use crate::harness::{
-    App, INSTALL, SECRET, STRANGER, Sidecar, TRUSTED, assert_minted, assert_refused, changed, fixture,
-    pair_with, request,
+    App, INSTALL, SECRET, STRANGER, TRUSTED, assert_minted, assert_refused, changed, fixture, request,
 };
+
+each_way! {
+    each_forgotten_header_is_refused_by_name,
+    the_secret_reaches_the_app_by_no_way,
+    the_secret_and_the_peer_must_both_hold,
+    trust_may_rest_on_the_secret_alone,
+}
 
 const PEERS: &str = "trust: { peers: 127.0.0.2 }";
 const SHOWN: &str = "peers: 127.0.0.2, header: { name: X-Edge, value: { env: FIXTURE_SECRET } }";
@@ -11,9 +18,8 @@ const SHOWN: &str = "peers: 127.0.0.2, header: { name: X-Edge, value: { env: FIX
 /// The names of the fields' headers, each with a value.
 const EVERY: [&str; 3] = ["X-Tenant-Id: acme", "X-User-Email: a@b.example", "X-User-Groups: -"];
 
-#[tokio::test]
-async fn each_forgotten_header_is_refused_by_name() {
-    let (_app, sidecar) = pair_with(&[(PEERS, "trust: { peers: 127.0.0.2, complete: true }")]).await;
+async fn each_forgotten_header_is_refused_by_name(way: Way) {
+    let (_app, sidecar) = way.pair_with(&[(PEERS, "trust: { peers: 127.0.0.2, complete: true }")]).await;
     assert_minted(&sidecar.install(TRUSTED, &EVERY).await, "all of them");
     for (forgotten, name) in EVERY.into_iter().enumerate() {
         let mut lines = EVERY.to_vec();
@@ -27,9 +33,8 @@ async fn each_forgotten_header_is_refused_by_name() {
     assert_eq!(sidecar.get(TRUSTED, "/page", &[]).await.status(), 200);
 }
 
-#[tokio::test]
-async fn the_secret_reaches_the_app_by_no_way() {
-    let (app, sidecar) = pair_with(&[(PEERS, &format!("trust: {{ {SHOWN} }}"))]).await;
+async fn the_secret_reaches_the_app_by_no_way(way: Way) {
+    let (app, sidecar) = way.pair_with(&[(PEERS, &format!("trust: {{ {SHOWN} }}"))]).await;
     let secret = format!("X-Edge: {SECRET}");
     let shown = [secret.as_str(), "X-Tenant-Id: acme"];
     assert_minted(&sidecar.install(TRUSTED, &shown).await, "shown");
@@ -54,9 +59,8 @@ async fn the_secret_reaches_the_app_by_no_way() {
     assert!(!app.last().text().contains(SECRET));
 }
 
-#[tokio::test]
-async fn the_secret_and_the_peer_must_both_hold() {
-    let (_app, sidecar) = pair_with(&[(PEERS, &format!("trust: {{ {SHOWN} }}"))]).await;
+async fn the_secret_and_the_peer_must_both_hold(way: Way) {
+    let (_app, sidecar) = way.pair_with(&[(PEERS, &format!("trust: {{ {SHOWN} }}"))]).await;
     let (secret, tenant) = (format!("X-Edge: {SECRET}"), "X-Tenant-Id: acme");
     let (short, longer) = (&secret[..secret.len() - 1], format!("{secret}a"));
     for line in ["X-Edge: ", "X-Edge: wrong", short, &longer, "X_Edge: wrong", "X-Other: a"] {
@@ -77,11 +81,10 @@ async fn the_secret_and_the_peer_must_both_hold() {
     }
 }
 
-#[tokio::test]
-async fn trust_may_rest_on_the_secret_alone() {
+async fn trust_may_rest_on_the_secret_alone(way: Way) {
     let app = App::start().await;
     let alone = "trust: { header: { name: X-Edge, value: { env: FIXTURE_SECRET } } }";
-    let sidecar = Sidecar::start(&changed(&fixture(app.address), &[(PEERS, alone)])).await;
+    let sidecar = way.start(&changed(&fixture(app.address), &[(PEERS, alone)])).await;
     let secret = format!("X-Edge: {SECRET}");
     assert_minted(&sidecar.install(STRANGER, &[&secret, "X-Tenant-Id: acme"]).await, "shown");
     let answer = sidecar.install(TRUSTED, &["X-Tenant-Id: acme"]).await;

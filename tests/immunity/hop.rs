@@ -1,8 +1,14 @@
 //! `Connection`, and what it can take away (Oathkeeper GHSA-w9mr-28mw-j8hg; Traefik CVE-2024-45410,
 //! CVE-2026-29054; Apache CVE-2022-31813; Caddy GO-2026-6874).
 
+use crate::harness::way::{Way, each_way};
 use crate::harness::{STRANGER, TRUSTED, assert_minted, assert_refused, pair};
 use crate::spelling::{PROTECTED, SEPARATORS};
+
+each_way! {
+    nobody_nominates_an_identity_header,
+    what_a_stranger_nominates_still_does_not_reach_the_app,
+}
 
 /// Every way to name a header in `Connection`.
 fn nominations(name: &str) -> Vec<Vec<String>> {
@@ -34,9 +40,8 @@ fn nominations(name: &str) -> Vec<Vec<String>> {
     found
 }
 
-#[tokio::test]
-async fn nobody_nominates_an_identity_header() {
-    let (app, sidecar) = pair().await;
+async fn nobody_nominates_an_identity_header(way: Way) {
+    let (app, sidecar) = way.pair().await;
     let mut visitor = sidecar.visitor(TRUSTED);
     for name in PROTECTED {
         for lines in nominations(name) {
@@ -52,9 +57,8 @@ async fn nobody_nominates_an_identity_header() {
     assert_minted(&answer, "what is not protected may be nominated");
 }
 
-#[tokio::test]
-async fn what_a_stranger_nominates_still_does_not_reach_the_app() {
-    let (app, sidecar) = pair().await;
+async fn what_a_stranger_nominates_still_does_not_reach_the_app(way: Way) {
+    let (app, sidecar) = way.pair().await;
     let mut visitor = sidecar.visitor(STRANGER);
     for name in PROTECTED {
         for lines in nominations(name) {

@@ -1,14 +1,22 @@
 //! Identity that somebody else wrote, twice, or behind the body (Django CVE-2015-0219, CVE-2026-63439;
 //! Caddy CVE-2026-30851; APISIX CVE-2026-31908, CVE-2026-44087; `KrakenD` #309).
 
-use crate::harness::{STRANGER, TRUSTED, assert_minted, assert_refused, claims, pair};
+use crate::harness::way::{Way, each_way};
+use crate::harness::{STRANGER, TRUSTED, assert_minted, assert_refused, claims};
 use crate::spelling::PROTECTED;
+
+each_way! {
+    nobody_but_the_trusted_peer_says_who_the_visitor_is,
+    each_protected_header_alone_is_removed,
+    a_trusted_peers_headers_do_reach_the_app,
+    two_lines_of_one_header_are_refused_whatever_they_say,
+    no_trailer_becomes_identity,
+}
 
 const STRANGERS: [&str; 5] = ["127.0.0.1", STRANGER, "127.0.0.20", "127.0.2.2", "127.2.0.0"];
 
-#[tokio::test]
-async fn nobody_but_the_trusted_peer_says_who_the_visitor_is() {
-    let (app, sidecar) = pair().await;
+async fn nobody_but_the_trusted_peer_says_who_the_visitor_is(way: Way) {
+    let (app, sidecar) = way.pair().await;
     for from in STRANGERS {
         let answer = sidecar.install(from, &["X-Tenant-Id: acme"]).await;
         assert_refused(&answer, 403, "untrusted-peer", from);
@@ -22,9 +30,8 @@ async fn nobody_but_the_trusted_peer_says_who_the_visitor_is() {
 }
 
 /// Each alone, as a rule that needs a complete session would let an optional one through.
-#[tokio::test]
-async fn each_protected_header_alone_is_removed() {
-    let (app, sidecar) = pair().await;
+async fn each_protected_header_alone_is_removed(way: Way) {
+    let (app, sidecar) = way.pair().await;
     for name in PROTECTED {
         for spelled in [name.to_owned(), name.to_ascii_lowercase(), name.to_ascii_uppercase()] {
             for method in ["GET", "POST", "DELETE"] {
@@ -38,17 +45,15 @@ async fn each_protected_header_alone_is_removed() {
     }
 }
 
-#[tokio::test]
-async fn a_trusted_peers_headers_do_reach_the_app() {
-    let (app, sidecar) = pair().await;
+async fn a_trusted_peers_headers_do_reach_the_app(way: Way) {
+    let (app, sidecar) = way.pair().await;
     sidecar.get(TRUSTED, "/", &["X-Tenant-Id: acme", "X-User-Email: a@b"]).await;
     assert_eq!(app.last().values("x-tenant-id"), ["acme"]);
     assert_eq!(app.last().values("x-user-email"), ["a@b"]);
 }
 
-#[tokio::test]
-async fn two_lines_of_one_header_are_refused_whatever_they_say() {
-    let (app, sidecar) = pair().await;
+async fn two_lines_of_one_header_are_refused_whatever_they_say(way: Way) {
+    let (app, sidecar) = way.pair().await;
     for name in PROTECTED {
         for (one, other) in [("a", "b"), ("a", "a"), ("", "a"), ("a", ""), ("-", "a")] {
             let (first, second) =
@@ -69,9 +74,8 @@ async fn two_lines_of_one_header_are_refused_whatever_they_say() {
     assert_eq!(app.count(), 0);
 }
 
-#[tokio::test]
-async fn no_trailer_becomes_identity() {
-    let (app, sidecar) = pair().await;
+async fn no_trailer_becomes_identity(way: Way) {
+    let (app, sidecar) = way.pair().await;
     for from in [TRUSTED, STRANGER] {
         for trailer in ["X-Tenant-Id", "x_tenant_id", "X-User-Email", "X-Pandium-Token", "X-Anything"] {
             let post = format!(

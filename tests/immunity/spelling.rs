@@ -1,7 +1,16 @@
 //! Identity headers in another spelling, which some apps read all the same (oauth2-proxy
 //! CVE-2025-64484; Traefik CVE-2026-39858, -54763, -88011, -88879).
 
-use crate::harness::{STRANGER, TRUSTED, assert_minted, assert_refused, claims, pair, pair_with};
+use crate::harness::way::{Way, each_way};
+use crate::harness::{STRANGER, TRUSTED, assert_minted, assert_refused, claims};
+
+each_way! {
+    every_alias_from_a_trusted_peer_is_refused_on_every_route,
+    no_alias_from_anybody_else_reaches_the_app,
+    a_name_that_only_resembles_one_is_left_alone,
+    the_configured_spelling_does_not_matter,
+    an_odd_configured_name_works_and_makes_the_usual_one_its_alias,
+}
 
 /// What RFC 9110 §5.6.2 allows in a name, besides letters, digits and `-`.
 pub const SEPARATORS: &str = "_.!~'*+|^#$%&`";
@@ -29,9 +38,8 @@ pub fn aliases(name: &str) -> Vec<String> {
     found
 }
 
-#[tokio::test]
-async fn every_alias_from_a_trusted_peer_is_refused_on_every_route() {
-    let (app, sidecar) = pair().await;
+async fn every_alias_from_a_trusted_peer_is_refused_on_every_route(way: Way) {
+    let (app, sidecar) = way.pair().await;
     let mut visitor = sidecar.visitor(TRUSTED);
     for name in PROTECTED {
         for alias in aliases(name) {
@@ -47,9 +55,8 @@ async fn every_alias_from_a_trusted_peer_is_refused_on_every_route() {
     assert_eq!(app.count(), 0);
 }
 
-#[tokio::test]
-async fn no_alias_from_anybody_else_reaches_the_app() {
-    let (app, sidecar) = pair().await;
+async fn no_alias_from_anybody_else_reaches_the_app(way: Way) {
+    let (app, sidecar) = way.pair().await;
     let mut visitor = sidecar.visitor(STRANGER);
     for name in PROTECTED {
         let aliases = aliases(name);
@@ -67,9 +74,8 @@ async fn no_alias_from_anybody_else_reaches_the_app() {
     }
 }
 
-#[tokio::test]
-async fn a_name_that_only_resembles_one_is_left_alone() {
-    let (app, sidecar) = pair().await;
+async fn a_name_that_only_resembles_one_is_left_alone(way: Way) {
+    let (app, sidecar) = way.pair().await;
     for line in ["X-Tenant-Ids: a", "XX-Tenant-Id: a", "X-Tenant: a", "XTenantId: a", "X-Tenant--Id: a"] {
         for from in [TRUSTED, STRANGER] {
             assert_eq!(sidecar.get(from, "/", &[line]).await.status(), 200, "{line}");
@@ -80,10 +86,9 @@ async fn a_name_that_only_resembles_one_is_left_alone() {
 }
 
 /// Traefik CVE-2026-33433: a rule that held only for the canonical spelling.
-#[tokio::test]
-async fn the_configured_spelling_does_not_matter() {
+async fn the_configured_spelling_does_not_matter(way: Way) {
     for configured in ["x-TENANT-id", "X-TENANT-ID", "x-tenant-id"] {
-        let (app, sidecar) = pair_with(&[("X-Tenant-Id", configured)]).await;
+        let (app, sidecar) = way.pair_with(&[("X-Tenant-Id", configured)]).await;
         for sent in ["X-Tenant-Id", "x-tenant-id", "X-TENANT-ID", "x-tEnAnT-iD"] {
             let line = format!("{sent}: acme");
             let answer = sidecar.install(TRUSTED, &[&line]).await;
@@ -97,10 +102,9 @@ async fn the_configured_spelling_does_not_matter() {
     }
 }
 
-#[tokio::test]
-async fn an_odd_configured_name_works_and_makes_the_usual_one_its_alias() {
+async fn an_odd_configured_name_works_and_makes_the_usual_one_its_alias(way: Way) {
     for odd in ["SM_USER", "Sm.User", "sm~user", "SM!USER"] {
-        let (app, sidecar) = pair_with(&[("X-Tenant-Id", odd)]).await;
+        let (app, sidecar) = way.pair_with(&[("X-Tenant-Id", odd)]).await;
         let answer = sidecar.install(TRUSTED, &[&format!("{odd}: a")]).await;
         assert_minted(&answer, odd);
         assert_eq!(claims(&answer)["sub"], "a");

@@ -1,16 +1,26 @@
 //! Values that are not what they seem: bytes, blanks, lists, and text that looks like a template.
 
-use crate::harness::{INSTALL, TRUSTED, assert_minted, assert_refused, claims, pair};
+use crate::harness::way::{Way, each_way};
+use crate::harness::{INSTALL, TRUSTED, assert_minted, assert_refused, claims};
 use serde_json::json;
+
+each_way! {
+    no_byte_slips_into_a_subject,
+    characters_that_control_or_reorder_text_are_refused,
+    broken_utf8_is_refused_and_whole_utf8_kept,
+    what_means_nobody_is_nobody,
+    a_value_has_a_length,
+    a_value_is_one_json_string_and_is_never_read_again,
+    a_list_is_split_trimmed_and_bounded,
+}
 
 fn with_value(value: &[u8]) -> Vec<u8> {
     let head = format!("GET {INSTALL} HTTP/1.1\r\nHost: app.test\r\nX-Tenant-Id: ");
     [head.as_bytes(), value, b"\r\n\r\n"].concat()
 }
 
-#[tokio::test]
-async fn no_byte_slips_into_a_subject() {
-    let (_app, sidecar) = pair().await;
+async fn no_byte_slips_into_a_subject(way: Way) {
+    let (_app, sidecar) = way.pair().await;
     let mut visitor = sidecar.visitor(TRUSTED);
     for byte in 0..=255_u8 {
         let case = format!("byte {byte:#04x}");
@@ -27,9 +37,8 @@ async fn no_byte_slips_into_a_subject() {
     }
 }
 
-#[tokio::test]
-async fn characters_that_control_or_reorder_text_are_refused() {
-    let (_app, sidecar) = pair().await;
+async fn characters_that_control_or_reorder_text_are_refused(way: Way) {
+    let (_app, sidecar) = way.pair().await;
     let mut visitor = sidecar.visitor(TRUSTED);
     let bidi = ('\u{202A}'..='\u{202E}').chain('\u{2066}'..='\u{2069}');
     for c in ('\u{80}'..='\u{9F}').chain(bidi) {
@@ -43,9 +52,8 @@ async fn characters_that_control_or_reorder_text_are_refused() {
     }
 }
 
-#[tokio::test]
-async fn broken_utf8_is_refused_and_whole_utf8_kept() {
-    let (_app, sidecar) = pair().await;
+async fn broken_utf8_is_refused_and_whole_utf8_kept(way: Way) {
+    let (_app, sidecar) = way.pair().await;
     for broken in [&b"acme\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"a\xc3", b"\xe2\x80"]
     {
         let answer = sidecar.send(TRUSTED, with_value(broken)).await;
@@ -57,9 +65,8 @@ async fn broken_utf8_is_refused_and_whole_utf8_kept() {
     }
 }
 
-#[tokio::test]
-async fn what_means_nobody_is_nobody() {
-    let (_app, sidecar) = pair().await;
+async fn what_means_nobody_is_nobody(way: Way) {
+    let (_app, sidecar) = way.pair().await;
     for blank in ["", " ", "\t", " \t  ", "-", "null", "(null)", "undefined", " - ", "\u{A0}", "\u{3000}"] {
         let answer = sidecar.send(TRUSTED, with_value(blank.as_bytes())).await;
         assert_refused(&answer, 401, "signed-out", &format!("{blank:?}"));
@@ -68,9 +75,8 @@ async fn what_means_nobody_is_nobody() {
     assert_refused(&answer, 401, "signed-out", "no header at all");
 }
 
-#[tokio::test]
-async fn a_value_has_a_length() {
-    let (_app, sidecar) = pair().await;
+async fn a_value_has_a_length(way: Way) {
+    let (_app, sidecar) = way.pair().await;
     for (length, minted) in [(4096, true), (4097, false), (10_240, false), (60_000, false)] {
         let answer = sidecar.send(TRUSTED, with_value(&vec![b'a'; length])).await;
         if minted {
@@ -86,9 +92,8 @@ async fn a_value_has_a_length() {
 }
 
 /// oauth2-proxy, Oathkeeper, heimdall: values that were pasted into templates.
-#[tokio::test]
-async fn a_value_is_one_json_string_and_is_never_read_again() {
-    let (_app, sidecar) = pair().await;
+async fn a_value_is_one_json_string_and_is_never_read_again(way: Way) {
+    let (_app, sidecar) = way.pair().await;
     let mut visitor = sidecar.visitor(TRUSTED);
     for value in [
         r#"a@b","role":"admin"#,
@@ -130,9 +135,8 @@ async fn a_value_is_one_json_string_and_is_never_read_again() {
     }
 }
 
-#[tokio::test]
-async fn a_list_is_split_trimmed_and_bounded() {
-    let (_app, sidecar) = pair().await;
+async fn a_list_is_split_trimmed_and_bounded(way: Way) {
+    let (_app, sidecar) = way.pair().await;
     let most = (0..100).map(|n| n.to_string()).collect::<Vec<_>>();
     for (value, items) in [
         ("a,,b, c", json!(["a", "b", "c"])),

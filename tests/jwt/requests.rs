@@ -1,6 +1,7 @@
 //! Tokens on requests, over real sockets: what mints, what is refused, and what the app sees.
 
 use crate::harness::child::Scratch;
+use crate::harness::way::{Way, over_each_transport};
 use crate::harness::{
     App, Message, SECRET, STRANGER, Sidecar, TRUSTED, assert_minted, assert_refused, changed, claims, fixture,
 };
@@ -8,6 +9,17 @@ use crate::issuer::{Issuer, jwks};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+over_each_transport! {
+    a_token_that_holds_says_who_the_visitor_is,
+    a_token_that_does_not_hold_is_nobodys,
+    nothing_that_a_token_names_is_fetched,
+    the_header_is_ours_on_our_routes_and_the_apps_elsewhere,
+    what_a_claim_holds_is_read_as_a_header_is,
+    a_token_may_come_in_a_cookie,
+    authorization_can_carry_it_and_a_secret_can_check_it,
+    a_token_of_ours_is_no_session,
+}
 
 const SESSION: &str = "session:
   from: jwt
@@ -59,12 +71,12 @@ struct Room {
     _scratch: Scratch,
 }
 
-async fn room(name: &str, changes: &[(&str, &str)]) -> Room {
+async fn room(way: Way, name: &str, changes: &[(&str, &str)]) -> Room {
     let (scratch, issuer) = (Scratch::new(name), Issuer::p256());
     let keys = [issuer.jwk(Some("1")), Issuer::rsa().jwk(Some("2"))];
     let file = scratch.write("jwks.json", jwks(&keys));
     let app = App::start().await;
-    let sidecar = Sidecar::start(&changed(&with_token(app.address, &file), changes)).await;
+    let sidecar = way.start(&changed(&with_token(app.address, &file), changes)).await;
     Room { app, sidecar, issuer, _scratch: scratch }
 }
 
@@ -79,9 +91,8 @@ impl Room {
     }
 }
 
-#[tokio::test]
-async fn a_token_that_holds_says_who_the_visitor_is() {
-    let room = room("jwt-good", &[]).await;
+async fn a_token_that_holds_says_who_the_visitor_is(way: Way) {
+    let room = room(way, "jwt-good", &[]).await;
     for peer in [STRANGER, TRUSTED] {
         for spelling in ["X-Assertion: ", "x-assertion: bearer ", "X-ASSERTION: BEARER  "] {
             let line = format!("{spelling}{}", room.token(&good_claims()));
@@ -100,9 +111,8 @@ async fn a_token_that_holds_says_who_the_visitor_is() {
     assert_eq!(room.app.count(), 0);
 }
 
-#[tokio::test]
-async fn a_token_that_does_not_hold_is_nobodys() {
-    let room = room("jwt-bad", &[]).await;
+async fn a_token_that_does_not_hold_is_nobodys(way: Way) {
+    let room = room(way, "jwt-bad", &[]).await;
     let good = room.token(&good_claims());
     let (header, rest) = good.split_once('.').unwrap();
     let (body, signature) = rest.split_once('.').unwrap();
@@ -154,9 +164,8 @@ async fn a_token_that_does_not_hold_is_nobodys() {
     assert_minted(&room.install(&[format!("X-Assertion: {good}")]).await, "the next");
 }
 
-#[tokio::test]
-async fn nothing_that_a_token_names_is_fetched() {
-    let room = room("jwt-fetch", &[]).await;
+async fn nothing_that_a_token_names_is_fetched(way: Way) {
+    let room = room(way, "jwt-fetch", &[]).await;
     let elsewhere = App::start().await;
     let at = format!("http://{}/keys", elsewhere.address);
     let thief = Issuer::p256();
@@ -177,9 +186,8 @@ async fn nothing_that_a_token_names_is_fetched() {
     assert_eq!((elsewhere.connections(), room.app.connections()), (0, 0));
 }
 
-#[tokio::test]
-async fn the_header_is_ours_on_our_routes_and_the_apps_elsewhere() {
-    let room = room("jwt-header", &[]).await;
+async fn the_header_is_ours_on_our_routes_and_the_apps_elsewhere(way: Way) {
+    let room = room(way, "jwt-header", &[]).await;
     let token = room.token(&good_claims());
     let line = |name: &str| format!("{name}: {token}");
     for peer in [STRANGER, TRUSTED] {
@@ -207,9 +215,8 @@ async fn the_header_is_ours_on_our_routes_and_the_apps_elsewhere() {
     }
 }
 
-#[tokio::test]
-async fn what_a_claim_holds_is_read_as_a_header_is() {
-    let room = room("jwt-values", &[]).await;
+async fn what_a_claim_holds_is_read_as_a_header_is(way: Way) {
+    let room = room(way, "jwt-values", &[]).await;
     for (id, status, code) in [
         (json!("acme\u{202e}"), 400, "invalid-value"),
         (json!("acme\n"), 302, ""),
@@ -233,10 +240,9 @@ async fn what_a_claim_holds_is_read_as_a_header_is() {
     }
 }
 
-#[tokio::test]
-async fn a_token_may_come_in_a_cookie() {
+async fn a_token_may_come_in_a_cookie(way: Way) {
     let changes = [("header: X-Assertion", "cookie: app_session")];
-    let room = room("jwt-cookie", &changes).await;
+    let room = room(way, "jwt-cookie", &changes).await;
     let token = room.token(&good_claims());
     let good = room.install(&[format!("Cookie: a=b; app_session={token}; c=d")]).await;
     assert_minted(&good, "cookie");
@@ -256,8 +262,7 @@ async fn a_token_may_come_in_a_cookie() {
     }
 }
 
-#[tokio::test]
-async fn authorization_can_carry_it_and_a_secret_can_check_it() {
+async fn authorization_can_carry_it_and_a_secret_can_check_it(way: Way) {
     let scratch = Scratch::new("jwt-secret");
     let secret = "issuer-secret-0123456789abcdef0123456789";
     let file = scratch.write("secret", secret);
@@ -271,7 +276,7 @@ async fn authorization_can_carry_it_and_a_secret_can_check_it() {
             ("[ES256, RS256]", "HS256"),
         ],
     );
-    let sidecar = Sidecar::start(&text).await;
+    let sidecar = way.start(&text).await;
     let signed = |by: &str, alg: &str| Issuer::secret(by).plain(alg, None, &good_claims());
     let good =
         sidecar.install(STRANGER, &[&format!("Authorization: Bearer {}", signed(secret, "HS256"))]).await;
@@ -283,9 +288,8 @@ async fn authorization_can_carry_it_and_a_secret_can_check_it() {
     }
 }
 
-#[tokio::test]
-async fn a_token_of_ours_is_no_session() {
-    let room = room("jwt-own", &[]).await;
+async fn a_token_of_ours_is_no_session(way: Way) {
+    let room = room(way, "jwt-own", &[]).await;
     let minted = room.install(&[format!("X-Assertion: {}", room.token(&good_claims()))]).await;
     let location = minted.values("location")[0].to_owned();
     let token = location.split("tenant=").nth(1).unwrap().split('&').next().unwrap();

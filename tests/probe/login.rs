@@ -1,13 +1,23 @@
 //! `session.signed_out.redirect`: the way to the login, whatever the visitor's address holds.
 
+use crate::harness::way::{Way, over_each_transport};
 use crate::harness::{App, INSTALL, Message, STRANGER, Sidecar, assert_refused, changed};
 use crate::{answer, app, handing_off, known, probing, say};
 
-async fn with(redirect: &str) -> (App, Sidecar) {
+over_each_transport! {
+    what_was_asked_for_comes_percent_encoded,
+    only_listed_parameters_come_back,
+    odd_paths_get_no_address_at_all,
+    no_other_refusal_leads_to_the_login,
+    an_iframe_gets_a_page_that_leads_out_of_it,
+    a_handoff_leads_to_the_login_too,
+}
+
+async fn with(way: Way, redirect: &str) -> (App, Sidecar) {
     let app = app().await;
     let line = format!("signed_out: {{ redirect: \"{redirect}\" }}\n  fields:");
     let file = changed(&probing(&app), &[("fields:", &line), ("id: 1121,", "id: 1121, query: [display],")]);
-    let sidecar = Sidecar::start(&file).await;
+    let sidecar = way.start(&file).await;
     (app, sidecar)
 }
 
@@ -27,8 +37,7 @@ fn location(answer: &Message) -> String {
     locations[0].to_owned()
 }
 
-#[tokio::test]
-async fn what_was_asked_for_comes_percent_encoded() {
+async fn what_was_asked_for_comes_percent_encoded(way: Way) {
     for (redirect, target, expected) in [
         ("/login", INSTALL, "/login"),
         (
@@ -43,14 +52,13 @@ async fn what_was_asked_for_comes_percent_encoded() {
             "https://sso.example/in?a=1&to=%2Fpandium%2Finstall%2Fgwt2hs&b=2",
         ),
     ] {
-        let (_app, sidecar) = with(redirect).await;
+        let (_app, sidecar) = with(way, redirect).await;
         assert_eq!(location(&sidecar.get(STRANGER, target, &[&nobody()]).await), expected, "{redirect}");
     }
 }
 
-#[tokio::test]
-async fn only_listed_parameters_come_back() {
-    let (_app, sidecar) = with("/login?next=${request.path_and_query}").await;
+async fn only_listed_parameters_come_back(way: Way) {
+    let (_app, sidecar) = with(way, "/login?next=${request.path_and_query}").await;
     let path = "/login?next=%2Fpandium%2Finstall%2Fgwt2hs";
     for (query, carried) in [
         ("", ""),
@@ -71,9 +79,8 @@ async fn only_listed_parameters_come_back() {
 }
 
 /// Paths that would be ours only in one reading never come so far.
-#[tokio::test]
-async fn odd_paths_get_no_address_at_all() {
-    let (app, sidecar) = with("/login?next=${request.path}").await;
+async fn odd_paths_get_no_address_at_all(way: Way) {
+    let (app, sidecar) = with(way, "/login?next=${request.path}").await;
     for path in [
         "//evil.test/pandium/install/gwt2hs",
         "//pandium/install/gwt2hs",
@@ -95,9 +102,8 @@ async fn odd_paths_get_no_address_at_all() {
 }
 
 /// Only for somebody who is signed out; all else is refused as ever.
-#[tokio::test]
-async fn no_other_refusal_leads_to_the_login() {
-    let (_app, sidecar) = with("/login").await;
+async fn no_other_refusal_leads_to_the_login(way: Way) {
+    let (_app, sidecar) = with(way, "/login").await;
     let twice = say(known(&["X-Tenant-Id: a", "X-Tenant-Id: b"]));
     assert_refused(&sidecar.install(STRANGER, &[&twice]).await, 400, "duplicate-header", "twice");
     let garbage = say("nonsense\r\n\r\n");
@@ -108,9 +114,8 @@ async fn no_other_refusal_leads_to_the_login() {
 }
 
 /// Login pages refuse to be framed.
-#[tokio::test]
-async fn an_iframe_gets_a_page_that_leads_out_of_it() {
-    let (_app, sidecar) = with("/login?a=1&next=${request.path_and_query}").await;
+async fn an_iframe_gets_a_page_that_leads_out_of_it(way: Way) {
+    let (_app, sidecar) = with(way, "/login?a=1&next=${request.path_and_query}").await;
     let target = format!("{INSTALL}?display=%22%3E%3Cscript%3E");
     let lines = [nobody(), "Sec-Fetch-Dest: iframe".to_owned(), "Sec-Fetch-Site: same-origin".to_owned()];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -126,14 +131,13 @@ async fn an_iframe_gets_a_page_that_leads_out_of_it() {
 }
 
 /// An app that knows nobody says so in its own words with a handoff; in ours where it names nobody.
-#[tokio::test]
-async fn a_handoff_leads_to_the_login_too() {
+async fn a_handoff_leads_to_the_login_too(way: Way) {
     let app = app().await;
     let changes = [(
         "  fields:",
         "  signed_out: { redirect: \"/login\" }\n  signed_in: { field: tenant_id, not: [0] }\n  fields:",
     )];
-    let sidecar = Sidecar::start(&changed(&handing_off(&app), &changes)).await;
+    let sidecar = way.start(&changed(&handing_off(&app), &changes)).await;
     let said = say(known(&["X-Tenant-Id: 0", "Set-Cookie: a=b"]));
     assert_eq!(location(&sidecar.install(STRANGER, &[&said]).await), "/login");
 }

@@ -1,27 +1,31 @@
 //! Many visitors at once: each gets the token of the answer that was given for him (Oathkeeper
 //! CVE-2026-33496).
 
-use crate::harness::{App, Message, Sidecar, TRUSTED, changed, claims, connect, request};
-use crate::harness::{INSTALL, Reader};
+use crate::harness::way::{Way, over_each_transport};
+use crate::harness::{App, Message, Sidecar, TRUSTED, changed, claims};
 use crate::{app, handing_off, known, probing, say};
 use std::collections::HashSet;
-use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
+
+over_each_transport! {
+    probes_with_different_cookies,
+    handoffs_with_different_cookies,
+    probes_with_the_same_cookie_and_different_answers,
+}
 
 const MANY: usize = 500;
 
 /// So many visitors at once, each with lines of his own; all are there before the first one asks.
 async fn at_once(sidecar: &Sidecar, lines: impl Fn(usize) -> String) -> Vec<(usize, Message)> {
-    let mut connected = Vec::new();
+    let mut visitors = Vec::new();
     for n in 0..MANY {
-        connected.push((n, connect(TRUSTED, sidecar.address).await, lines(n)));
+        let mut visitor = sidecar.visitor(TRUSTED);
+        visitor.connect().await;
+        visitors.push((n, visitor, lines(n)));
     }
     let mut asking = JoinSet::new();
-    for (n, mut stream, line) in connected {
-        asking.spawn(async move {
-            stream.write_all(&request("GET", INSTALL, &[&line])).await.unwrap();
-            (n, Reader::new(stream).answer().await.unwrap())
-        });
+    for (n, mut visitor, line) in visitors {
+        asking.spawn(async move { (n, visitor.install(&[&line]).await) });
     }
     asking.join_all().await
 }
@@ -41,32 +45,29 @@ fn own(n: usize) -> String {
     say(known(&[&format!("X-Tenant-Id: t{n}"), &format!("Set-Cookie: sid={n}")]))
 }
 
-#[tokio::test]
-async fn probes_with_different_cookies() {
+async fn probes_with_different_cookies(way: Way) {
     let app = app().await;
-    let sidecar = Sidecar::start(&probing(&app)).await;
+    let sidecar = way.start(&probing(&app)).await;
     assert_apart(&at_once(&sidecar, own).await);
     assert_eq!(app.count(), MANY);
 }
 
-#[tokio::test]
-async fn handoffs_with_different_cookies() {
+async fn handoffs_with_different_cookies(way: Way) {
     let app = app().await;
-    let sidecar = Sidecar::start(&handing_off(&app)).await;
+    let sidecar = way.start(&handing_off(&app)).await;
     assert_apart(&at_once(&sidecar, own).await);
     assert_eq!(app.count(), MANY);
 }
 
 /// Who is asked for twice is asked for twice: nothing is kept under a cookie.
-#[tokio::test]
-async fn probes_with_the_same_cookie_and_different_answers() {
+async fn probes_with_the_same_cookie_and_different_answers(way: Way) {
     let app = App::answering(|asked| {
         let n = asked.values("x-request-id")[0].to_owned();
         Some(known(&[&format!("X-Tenant-Id: t{n}"), &format!("Set-Cookie: sid={n}")]).into_bytes())
     });
     let app = app.await;
     let file = changed(&probing(&app), &[("pandium:\n", "trust: { peers: 127.0.0.2 }\npandium:\n")]);
-    let sidecar = Sidecar::start(&file).await;
+    let sidecar = way.start(&file).await;
     let answers = at_once(&sidecar, |n| format!("Cookie: sid=same\r\nX-Request-Id: {n}")).await;
     assert_apart(&answers);
     assert_eq!(app.count(), MANY);

@@ -1,13 +1,21 @@
 //! What is read from an answer to a probe.
 
+use crate::harness::way::{Way, over_each_transport};
 use crate::harness::{STRANGER, Sidecar, assert_minted, assert_refused, changed, claims};
 use crate::{answer, app, install, json, known, probing, probing_json, say};
 use serde_json::{Value, json as value};
 
-#[tokio::test]
-async fn headers_are_read_and_the_cookies_passed_on() {
+over_each_transport! {
+    headers_are_read_and_the_cookies_passed_on,
+    the_requests_own_headers_are_not_read,
+    nobody_by_another_name_is_nobody,
+    the_files_own_words_for_none,
+    some_required_fields_and_others_not,
+}
+
+async fn headers_are_read_and_the_cookies_passed_on(way: Way) {
     let app = app().await;
-    let sidecar = Sidecar::start(&probing(&app)).await;
+    let sidecar = way.start(&probing(&app)).await;
     let said = known(&[
         "x-tenant-ID: acme",
         "X-User-Email: zoe@acme.example",
@@ -32,10 +40,9 @@ async fn headers_are_read_and_the_cookies_passed_on() {
 }
 
 /// What a visitor says of himself counts for nothing, whoever the peer is.
-#[tokio::test]
-async fn the_requests_own_headers_are_not_read() {
+async fn the_requests_own_headers_are_not_read(way: Way) {
     let app = app().await;
-    let sidecar = Sidecar::start(&probing(&app)).await;
+    let sidecar = way.start(&probing(&app)).await;
     let nobody = say(known(&[]));
     let refused = sidecar.install(STRANGER, &[&nobody, "X-Tenant-Id: evil"]).await;
     assert_refused(&refused, 401, "signed-out", "forged");
@@ -142,8 +149,7 @@ async fn pointers_and_types() {
 }
 
 /// `MediaWiki`'s anonymous visitor has the id 0, and a name.
-#[tokio::test]
-async fn nobody_by_another_name_is_nobody() {
+async fn nobody_by_another_name_is_nobody(way: Way) {
     let app = app().await;
     for kind in ["", ", type: int", ", type: json"] {
         let tenant = format!("tenant_id: {{ json: /tenant/id{kind} }}");
@@ -165,7 +171,7 @@ async fn nobody_by_another_name_is_nobody() {
                 ],
             ),
         };
-        let sidecar = Sidecar::start(&file).await;
+        let sidecar = way.start(&file).await;
         let of = |id: &str| json(&format!(r#"{{"tenant":{{"id":{id}}},"user":{{"mail":"a@b"}}}}"#));
         for id in ["0", "\"0\"", "null", "\"anonymous\""] {
             if kind == ", type: int" && id == "\"anonymous\"" {
@@ -178,12 +184,11 @@ async fn nobody_by_another_name_is_nobody() {
     }
 }
 
-#[tokio::test]
-async fn the_files_own_words_for_none() {
+async fn the_files_own_words_for_none(way: Way) {
     let app = app().await;
     let tenant = "tenant_id: { json: /tenant/id, absent: [guest, \"0\"] }";
     let sidecar =
-        Sidecar::start(&changed(&probing_json(&app), &[("tenant_id: { json: /tenant/id }", tenant)])).await;
+        way.start(&changed(&probing_json(&app), &[("tenant_id: { json: /tenant/id }", tenant)])).await;
     for id in ["\"guest\"", "\" guest \"", "0", "\"0\"", "\"\""] {
         let said = json(&format!(r#"{{"tenant":{{"id":{id}}}}}"#));
         assert_refused(&install(&sidecar, said).await, 401, "signed-out", id);
@@ -192,14 +197,13 @@ async fn the_files_own_words_for_none() {
     assert_eq!(claims(&minted)["sub"], "-");
 }
 
-#[tokio::test]
-async fn some_required_fields_and_others_not() {
+async fn some_required_fields_and_others_not(way: Way) {
     let app = app().await;
     let file = changed(
         &probing(&app),
         &[("user_email: { header: X-User-Email, optional: true }", "user_email: X-User-Email")],
     );
-    let sidecar = Sidecar::start(&file).await;
+    let sidecar = way.start(&file).await;
     for (lines, status, code) in [
         (vec!["X-Tenant-Id: acme"], 403, "incomplete-session"),
         (vec!["X-User-Email: a@b", "X-Tenant-Id: -"], 403, "incomplete-session"),

@@ -1,0 +1,253 @@
+//! The ways in: over each transport, and through each door that a token comes out of.
+//!
+//! A test of what holds on all of them is written once, for an install over TCP. Over a unix socket
+//! two sidecars share the app: one believes whoever comes as us, and one believes another user alone,
+//! so that its visitors are strangers. At another door the request is asked there, and the answer,
+//! once it is just what that door gives, is handed to the test as the install's would have been.
+
+use super::child::Scratch;
+use super::{App, Message, Sidecar, TRUSTED, changed, fixture};
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    pub transport: Transport,
+    pub door: Door,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    Tcp,
+    Unix,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    Install,
+    Link,
+    Decision,
+}
+
+/// Plays tests, each an `async fn(Way)`, as installs over each transport.
+#[allow(unused_macros, reason = "each test file uses its own part")]
+macro_rules! over_each_transport {
+    ($($test:ident),+ $(,)?) => {
+        $crate::harness::way::play!(over_tcp, Tcp, Install; $($test),+);
+        $crate::harness::way::play!(over_unix, Unix, Install; $($test),+);
+    };
+}
+
+/// The same, and through each door.
+#[allow(unused_macros, reason = "each test file uses its own part")]
+macro_rules! each_way {
+    ($($test:ident),+ $(,)?) => {
+        $crate::harness::way::over_each_transport!($($test),+);
+        $crate::harness::way::play!(link_over_tcp, Tcp, Link; $($test),+);
+        $crate::harness::way::play!(link_over_unix, Unix, Link; $($test),+);
+        $crate::harness::way::play!(decision_over_tcp, Tcp, Decision; $($test),+);
+        $crate::harness::way::play!(decision_over_unix, Unix, Decision; $($test),+);
+    };
+}
+
+#[allow(unused_macros, reason = "each test file uses its own part")]
+macro_rules! play {
+    ($module:ident, $transport:ident, $door:ident; $($test:ident),+) => {
+        mod $module {
+            use $crate::harness::way::{Door, Transport, Way};
+
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(Way { transport: Transport::$transport, door: Door::$door }).await;
+                }
+            )+
+        }
+    };
+}
+
+#[allow(unused_imports, reason = "each test file uses its own part")]
+pub(crate) use {each_way, over_each_transport, play};
+
+impl Way {
+    /// An app, and a sidecar of the fixture in front of it.
+    pub async fn pair(self) -> (App, Sidecar) {
+        self.pair_with(&[]).await
+    }
+
+    /// The same with some of the fixture's text replaced.
+    pub async fn pair_with(self, changes: &[(&str, &str)]) -> (App, Sidecar) {
+        let app = App::start().await;
+        let sidecar = self.start(&changed(&fixture(app.address), changes)).await;
+        (app, sidecar)
+    }
+
+    /// A sidecar of this file, which listens and trusts as the fixture does.
+    pub async fn start(self, text: &str) -> Sidecar {
+        let text = self.door.open(text);
+        let mut sidecar = match self.transport {
+            Transport::Tcp => Sidecar::start(&text).await,
+            Transport::Unix => over_unix(&text).await,
+        };
+        sidecar.door = self.door;
+        sidecar
+    }
+
+    /// What the app is told in `X-Forwarded-For` of this peer, behind what it was told before.
+    pub fn forwarded_for<'f>(self, before: &[&'f str], from: &'f str) -> Vec<String> {
+        let own = (self.transport == Transport::Tcp).then_some(from);
+        let all: Vec<&str> = before.iter().copied().chain(own).collect();
+        if all.is_empty() { Vec::new() } else { vec![all.join(", ")] }
+    }
+}
+
+/// One that believes us, and one that does not, each on a socket of its own.
+async fn over_unix(text: &str) -> Sidecar {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let scratch = Scratch::new(&format!("way{}", COUNT.fetch_add(1, Ordering::Relaxed)));
+    let own = std::fs::metadata("/proc/self").unwrap().uid();
+    let (friends, strangers) = (scratch.path("friends"), scratch.path("strangers"));
+    let mut running = Vec::new();
+    for (path, uid) in [(&friends, own), (&strangers, own + 1)] {
+        let text = changed(text, &[("listen: 127.0.0.1:0", &format!("listen: unix:{}", path.display()))]);
+        let text = text.replace("peers: 127.0.0.2", &format!("peers: \"unix:{uid}\""));
+        running.push(Sidecar::start_anywhere(&text).await);
+    }
+    let to = Entrance::Unix { friends, strangers };
+    let address = SocketAddr::from(([0, 0, 0, 0], 0));
+    Sidecar { address, to, door: Door::Install, running, scratch: Some(scratch) }
+}
+
+/// Where a sidecar is reached.
+#[derive(Clone, Debug)]
+pub enum Entrance {
+    Tcp(SocketAddr),
+    Unix { friends: PathBuf, strangers: PathBuf },
+}
+
+impl Entrance {
+    /// A connection from this peer.
+    pub async fn connect(&self, from: &str) -> Box<dyn Connection> {
+        match self {
+            Self::Tcp(to) => Box::new(super::connect(from, *to).await),
+            Self::Unix { friends, strangers } => {
+                let path = if from == TRUSTED { friends } else { strangers };
+                Box::new(UnixStream::connect(path).await.unwrap())
+            }
+        }
+    }
+}
+
+/// What can be written to and read from.
+pub trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection for S {}
+
+const INSTALLS: &str = "/pandium/install/";
+
+impl Door {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Install => INSTALLS,
+            Self::Link => "/pandium/link/",
+            Self::Decision => "/pandium/decision/",
+        }
+    }
+
+    /// The file with this route on.
+    fn open(self, text: &str) -> String {
+        let name = match self {
+            Self::Install => return text.to_owned(),
+            Self::Link => "link",
+            Self::Decision => "decision",
+        };
+        assert!(!text.contains("\nroutes:"), "the file has routes of its own");
+        format!("{text}routes: {{ {name}: {{ path: \"{}:integration\" }} }}\n", self.prefix())
+    }
+
+    /// An install's request, asked here.
+    pub fn ask(self, request: &[u8]) -> Cow<'_, [u8]> {
+        let line = request.iter().position(|&byte| byte == b'\n').unwrap_or(request.len());
+        let at = request[..line].windows(INSTALLS.len()).position(|part| part == INSTALLS.as_bytes());
+        match at {
+            Some(at) if self != Self::Install => {
+                let (before, after) = (&request[..at], &request[at + INSTALLS.len()..]);
+                Cow::Owned([before, self.prefix().as_bytes(), after].concat())
+            }
+            _ => Cow::Borrowed(request),
+        }
+    }
+
+    /// The answer to a request, as the install's would have been. What the parser itself refuses, and
+    /// what is no route of ours, is the same at every door.
+    pub fn told(self, request: &[u8], answer: Message) -> Message {
+        let line = String::from_utf8_lossy(request.split(|&byte| byte == b'\r').next().unwrap_or_default());
+        let target = line.split(' ').nth(1).unwrap_or_default();
+        // In absolute form a scheme and a host stand before the path.
+        let path = target.split_once("://").map_or(target, |(_, rest)| rest.trim_start_matches(|c| c != '/'));
+        let ours = path.starts_with(self.prefix());
+        let bare = answer.status() == 400 && answer.body.is_empty();
+        match self {
+            _ if !ours || bare || answer.status() == 431 => answer,
+            Self::Install => answer,
+            Self::Link => of_link(answer),
+            Self::Decision => of_decision(&answer),
+        }
+    }
+}
+
+/// 200 with the address as JSON, or the install's own refusal.
+fn of_link(answer: Message) -> Message {
+    if answer.status() != 200 {
+        return answer;
+    }
+    assert_eq!(answer.tokens(), 1, "{}", answer.text());
+    assert!(answer.values("location").is_empty(), "{}", answer.head);
+    let link: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    redirect(&answer, link["url"].as_str().unwrap())
+}
+
+/// 200 with both headers, or 401 or 403 with a code and neither.
+fn of_decision(answer: &Message) -> Message {
+    let (urls, tokens) = (answer.values("x-pandium-url"), answer.values("x-pandium-token"));
+    assert!(answer.values("location").is_empty() && answer.values("allow").is_empty(), "{}", answer.head);
+    if answer.status() == 200 {
+        assert_eq!((urls.len(), tokens.len(), answer.tokens()), (1, 1, 2), "{}", answer.head);
+        assert!(urls[0].ends_with(&format!("?tenant={}", tokens[0])), "{}", answer.head);
+        assert!(answer.values("x-pandium-refusal").is_empty() && answer.body.is_empty(), "{}", answer.head);
+        return redirect(answer, urls[0]);
+    }
+    let code = answer.code();
+    assert!(urls.is_empty() && tokens.is_empty(), "{}", answer.head);
+    assert_eq!(answer.status(), if code == "signed-out" { 401 } else { 403 }, "{}", answer.head);
+    assert_eq!(answer.values("x-pandium-refusal"), [code.as_str()], "{}", answer.head);
+    let usual = match code.as_str() {
+        "signed-out" => 401,
+        "prefetch" | "cross-site" | "untrusted-peer" | "incomplete-session" => 403,
+        "unknown-integration" => 404,
+        "token-too-large" => 500,
+        "session-unavailable" => 502,
+        "key-unavailable" => 503,
+        _ => 400,
+    };
+    with_first_line(answer, &format!("HTTP/1.1 {usual} as of an install"), "")
+}
+
+fn redirect(answer: &Message, address: &str) -> Message {
+    let mut redirect = with_first_line(answer, "HTTP/1.1 302 Found", &format!("location: {address}\r\n"));
+    redirect.body = Vec::new();
+    redirect
+}
+
+fn with_first_line(answer: &Message, line: &str, more: &str) -> Message {
+    let kept =
+        answer.head.lines().skip(1).filter(|line| !line.to_ascii_lowercase().starts_with("x-pandium-"));
+    let kept: String = kept.flat_map(|line| [line, "\r\n"]).collect();
+    Message { head: format!("{line}\r\n{more}{kept}"), ..answer.clone() }
+}
