@@ -2,18 +2,24 @@
 //!
 //! A test of what holds on all of them is written once, for an install over TCP. Over a unix socket
 //! two sidecars share the app: one believes whoever comes as us, and one believes another user alone,
-//! so that its visitors are strangers. At another door the request is asked there, and the answer,
+//! so that its visitors are strangers. Over TLS the friend is who shows a certificate. At another door the request is asked there, and the answer,
 //! once it is just what that door gives, is handed to the test as the install's would have been.
 
+use super::certs::{Authority, Identity};
 use super::child::Scratch;
 use super::{App, Message, Sidecar, TRUSTED, changed, fixture};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
+use tokio_rustls::TlsConnector;
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +32,7 @@ pub struct Way {
 pub enum Transport {
     Tcp,
     Unix,
+    Tls,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +48,11 @@ macro_rules! over_each_transport {
     ($($test:ident),+ $(,)?) => {
         $crate::harness::way::play!(over_tcp, Tcp, Install; $($test),+);
         $crate::harness::way::play!(over_unix, Unix, Install; $($test),+);
+        $crate::harness::way::play!(over_tls, Tls, Install; $($test),+);
     };
 }
 
-/// The same, and through each door.
+/// The same, and through each door over what is quick: a handshake for each request is not.
 #[allow(unused_macros, reason = "each test file uses its own part")]
 macro_rules! each_way {
     ($($test:ident),+ $(,)?) => {
@@ -94,6 +102,7 @@ impl Way {
         let mut sidecar = match self.transport {
             Transport::Tcp => Sidecar::start(&text).await,
             Transport::Unix => over_unix(&text).await,
+            Transport::Tls => over_tls(&text).await,
         };
         sidecar.door = self.door;
         sidecar
@@ -101,16 +110,25 @@ impl Way {
 
     /// What the app is told in `X-Forwarded-For` of this peer, behind what it was told before.
     pub fn forwarded_for<'f>(self, before: &[&'f str], from: &'f str) -> Vec<String> {
-        let own = (self.transport == Transport::Tcp).then_some(from);
+        let own = (self.transport != Transport::Unix).then_some(from);
         let all: Vec<&str> = before.iter().copied().chain(own).collect();
         if all.is_empty() { Vec::new() } else { vec![all.join(", ")] }
     }
+
+    /// The scheme that the app is told of, and the port that goes with it.
+    pub fn scheme(self) -> (&'static str, &'static str) {
+        if self.transport == Transport::Tls { ("https", "443") } else { ("http", "80") }
+    }
+}
+
+fn scratch() -> Scratch {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    Scratch::new(&format!("way{}", COUNT.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// One that believes us, and one that does not, each on a socket of its own.
 async fn over_unix(text: &str) -> Sidecar {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let scratch = Scratch::new(&format!("way{}", COUNT.fetch_add(1, Ordering::Relaxed)));
+    let scratch = scratch();
     let own = std::fs::metadata("/proc/self").unwrap().uid();
     let (friends, strangers) = (scratch.path("friends"), scratch.path("strangers"));
     let mut running = Vec::new();
@@ -124,11 +142,46 @@ async fn over_unix(text: &str) -> Sidecar {
     Sidecar { address, to, door: Door::Install, running, scratch: Some(scratch) }
 }
 
+/// One that believes whoever shows our certificate.
+async fn over_tls(text: &str) -> Sidecar {
+    let scratch = scratch();
+    let (server, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let (shown, certificate) = (server.issue(&["app.test"]), clients.issue(&["edge.internal"]));
+    let (cert, key) = (scratch.write("cert.pem", shown.pem()), scratch.write("key.pem", shown.key_pem()));
+    let ca = scratch.write("ca.pem", clients.pem());
+    let tls = format!("cert: {}, key: {}, client_ca: {}", cert.display(), key.display(), ca.display());
+    let listen = format!("listen: {{ address: \"127.0.0.1:0\", tls: {{ {tls} }} }}");
+    let text = changed(text, &[("listen: 127.0.0.1:0", &listen)]);
+    let text = text.replace("peers: 127.0.0.2", "client_cert: { san: [edge.internal] }");
+    let mut sidecar = Sidecar::start(&text).await;
+    sidecar.to = Entrance::Tls {
+        to: sidecar.address,
+        friend: connector(&server, Some(&certificate)),
+        stranger: connector(&server, None),
+    };
+    sidecar.scratch = Some(scratch);
+    sidecar
+}
+
+fn connector(server: &Authority, shown: Option<&Identity>) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add(server.certificate()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    TlsConnector::from(Arc::new(match shown {
+        Some(it) => builder.with_client_auth_cert(vec![it.certificate.clone()], it.key_der()).unwrap(),
+        None => builder.with_no_client_auth(),
+    }))
+}
+
 /// Where a sidecar is reached.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Entrance {
     Tcp(SocketAddr),
     Unix { friends: PathBuf, strangers: PathBuf },
+    Tls { to: SocketAddr, friend: TlsConnector, stranger: TlsConnector },
 }
 
 impl Entrance {
@@ -139,6 +192,11 @@ impl Entrance {
             Self::Unix { friends, strangers } => {
                 let path = if from == TRUSTED { friends } else { strangers };
                 Box::new(UnixStream::connect(path).await.unwrap())
+            }
+            Self::Tls { to, friend, stranger } => {
+                let connector = if from == TRUSTED { friend } else { stranger };
+                let name = ServerName::try_from("app.test").unwrap();
+                Box::new(connector.connect(name, super::connect(from, *to).await).await.unwrap())
             }
         }
     }

@@ -1,14 +1,15 @@
 //! `Connection`, and what it can take away (Oathkeeper GHSA-w9mr-28mw-j8hg; Traefik CVE-2024-45410,
 //! CVE-2026-29054; Apache CVE-2022-31813; Caddy GO-2026-6874).
 
-use crate::harness::way::{Way, each_way};
+use crate::harness::way::{Way, play};
 use crate::harness::{STRANGER, TRUSTED, assert_minted, assert_refused, pair};
 use crate::spelling::{PROTECTED, SEPARATORS};
 
-each_way! {
-    nobody_nominates_an_identity_header,
-    what_a_stranger_nominates_still_does_not_reach_the_app,
-}
+// Each case ends its connection: with a handshake for each there would be no end to it.
+play!(over_tcp, Tcp, Install; nobody_nominates_an_identity_header, what_a_stranger_nominates_still_does_not_reach_the_app);
+play!(over_unix, Unix, Install; nobody_nominates_an_identity_header, what_a_stranger_nominates_still_does_not_reach_the_app);
+play!(link_over_unix, Unix, Link; nobody_nominates_an_identity_header);
+play!(decision_over_tcp, Tcp, Decision; nobody_nominates_an_identity_header);
 
 /// Every way to name a header in `Connection`.
 fn nominations(name: &str) -> Vec<Vec<String>> {
