@@ -1,6 +1,6 @@
 //! What is wrong, or unwise, only when several parts of the file are seen together.
 
-use super::model::{Config, Endpoint, From, Listen, Policy};
+use super::model::{Config, Endpoint, From, Listen, Policy, Probe};
 use super::net;
 use super::reader::Reader;
 use crate::claims::Used;
@@ -26,19 +26,26 @@ pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     }
 }
 
-/// A sidecar that passes requests to itself never answers.
+/// A sidecar that passes requests to itself never answers; one that asks itself hears nothing of a
+/// session, which it takes off every answer that passes.
 fn loops(config: &Config, root: &Reader<'_>) {
-    let Some(upstream) = &config.upstream else { return };
-    let answers = |listen: &Listen| meet(&listen.at, &upstream.at.endpoint, reaches);
-    let key = if config.listen.iter().any(answers) {
-        "listen"
-    } else if config.admin.as_ref().is_some_and(answers) {
-        "admin"
-    } else {
-        return;
+    let upstream = config.upstream.as_ref().map(|upstream| (&upstream.at, "upstream", "upstream"));
+    let probed = match &config.policy.from {
+        From::Probe(Probe { elsewhere: Some((at, _)), .. }) => Some((at, "session", "session.probe.url")),
+        _ => None,
     };
-    let message = format!("this is where we listen ourselves: it is our `{key}`");
-    root.error_at(root.child_place("upstream"), "upstream", message);
+    for (at, section, path) in upstream.into_iter().chain(probed) {
+        let answers = |listen: &Listen| meet(&listen.at, &at.endpoint, reaches);
+        let key = if config.listen.iter().any(answers) {
+            "listen"
+        } else if config.admin.as_ref().is_some_and(answers) {
+            "admin"
+        } else {
+            continue;
+        };
+        let message = format!("this is where we listen ourselves: it is our `{key}`");
+        root.error_at(root.child_place(section), path, message);
+    }
 }
 
 /// What the operator sees is not for visitors, and two cannot listen at one place.

@@ -290,3 +290,29 @@ fn a_marketplace_that_is_told_nothing_is_warned_of() {
         problems(&format!("claims:\n{CLAIMS}"), &format!("{shown}  sub: ${{session.account_id}}"), None);
     assert!(bare.iter().all(|problem| !problem.contains(nothing)), "{bare:#?}");
 }
+
+#[test]
+fn who_is_asked_is_not_where_we_listen() {
+    for (settings, probe, says) in [
+        ("", "url: \"http://127.0.0.1:8710/who\"", Some("it is our `listen`")),
+        ("", "url: \"http://localhost:8711/who\"", Some("it is our `admin`")),
+        ("listen: 0.0.0.0:3000", "url: \"http://localhost:3000\"", Some("it is our `listen`")),
+        ("listen: 0.0.0.0:3000", "url: \"http://10.0.0.2:3000\"", None),
+        ("", "url: \"http://127.0.0.1:3000/who\"", None),
+        ("upstream: http://127.0.0.1:3000", "path: /who", None),
+    ] {
+        let asked = format!("from: probe\n  probe: {{ {probe} }}");
+        let text =
+            FILE.replace("from: headers", &asked).replace("version: 1", &format!("version: 1\n{settings}"));
+        let all = match load_text("f", &text, &OPTIONS) {
+            Ok(loaded) => loaded.warnings.iter().map(|warning| warning.headline("f")).collect(),
+            Err(invalid) => invalid.to_string(),
+        };
+        match says {
+            Some(says) => {
+                assert!(all.contains("session.probe.url: this is where we") && all.contains(says), "{all}");
+            }
+            None => assert_eq!(all, "", "{probe}"),
+        }
+    }
+}
