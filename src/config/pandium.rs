@@ -110,7 +110,27 @@ fn several(map: &MapReader<'_>, listed: &Reader<'_>, context: &Context<'_>) -> O
     let keys: Vec<&str> = entries.iter().map(|(key, _)| *key).collect();
     let choice = choice(chosen.as_ref(), &keys, map, context);
     let accounts = read.into_iter().collect::<Option<Vec<_>>>().filter(|accounts| !accounts.is_empty())?;
+    apart(&accounts, &entries);
     Some(Pandium { accounts, choice: choice? })
+}
+
+/// Warns of each account that has another's secret.
+fn apart(accounts: &[Account], entries: &[(&str, Reader<'_>)]) {
+    for (account, (_, entry)) in accounts.iter().zip(entries) {
+        let other = accounts.iter().take(account.index).find(|other| share_secret(account, other));
+        if let Some(other) = other {
+            let message = format!(
+                "it has the secret of `{}`: a token made for the one is good for the other",
+                other.key
+            );
+            entry.warn_at(entry.key_place(), entry.path(), message);
+        }
+    }
+}
+
+fn share_secret(one: &Account, other: &Account) -> bool {
+    let (one, other) = (one.secret.signer.as_ref(), other.secret.signer.as_ref());
+    one.zip(other).is_some_and(|(one, other)| one.is_twin(other))
 }
 
 fn one(index: usize, name: &str, entry: &Reader<'_>, context: &Context<'_>) -> Option<Account> {

@@ -96,6 +96,12 @@ impl Signer {
         sign(&self.key).as_ref() == sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose())).as_ref()
     }
 
+    /// Whether another signs with the same secret.
+    pub fn is_twin(&self, other: &Self) -> bool {
+        let sign = |signer: &Self| hmac::sign(&signer.key, b"pandium-sidecar");
+        sign(self).as_ref() == sign(other).as_ref()
+    }
+
     /// The key's length in bytes.
     pub fn key_length(&self) -> usize {
         self.length

@@ -19,6 +19,10 @@ integrations:
 fn environment(name: &str) -> Option<String> {
     let value = match name {
         "KEY" => "0123456789abcdef0123456789abcdef",
+        "OTHER_KEY" => "0123456789abcdef0123456789abcdeg",
+        "THIRD_KEY" => "0123456789abcdef0123456789abcdefg",
+        "PADDED_KEY" => "0123456789abcdef0123456789abcdef\n",
+        "HEX_KEY" => "3031323334353637383961626364656630313233343536373839616263646566",
         "PORT" => "8710",
         "CANARY" => "canary",
         "CANARY_PORT" => "31337",
@@ -314,5 +318,29 @@ fn who_is_asked_is_not_where_we_listen() {
             }
             None => assert_eq!(all, "", "{probe}"),
         }
+    }
+}
+
+#[test]
+fn two_accounts_with_one_secret_are_warned_of() {
+    let one = "pandium: { account: acme, environment: sandbox, secret: { env: KEY } }";
+    let accounts = |third: &str| {
+        let place = "environment: sandbox, secret:";
+        format!(
+            "pandium:\n  account: acme\n  accounts:\n    acme: {{ {place} {{ env: KEY }} }}\n    \
+             globex: {{ {place} {{ env: OTHER_KEY }} }}\n    third: {{ {place} {third} }}"
+        )
+    };
+    for (third, warned) in [
+        ("{ env: THIRD_KEY }", false),
+        ("{ env: KEY }", true),
+        ("{ env: PADDED_KEY }", true),
+        ("{ env: HEX_KEY, encoding: hex }", true),
+        ("{ env: HEX_KEY }", false),
+    ] {
+        let all = problems(one, &accounts(third), None);
+        let about =
+            all.iter().filter(|problem| problem.contains("third: it has the secret of `acme`")).count();
+        assert_eq!((about, all.len()), (usize::from(warned), usize::from(warned)), "{third}: {all:#?}");
     }
 }
