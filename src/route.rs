@@ -156,6 +156,13 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether the path is this route's: it lies below the literal prefix, or is it. A proxy that asks
+    /// for a decision takes the app's own 200 for a yes, so that one without a name is no app's, either.
+    pub fn owns(&self, path: &str) -> bool {
+        let nameless = || self.pattern.prefix.strip_suffix('/') == Some(path);
+        self.pattern.owns(path) || self.door == Door::Decision && nameless()
+    }
+
     /// What of the path decides: all of it, but for the visitor's own behind that of a decision.
     fn own_part<'p>(&self, path: &'p str) -> &'p str {
         if self.door != Door::Decision {
@@ -191,7 +198,7 @@ pub enum Owner<'r> {
 
 /// Whose this path is, for routes with these prefixes.
 pub fn owner<'r>(path: &str, routes: &'r [Route]) -> Owner<'r> {
-    let owned = |path: &str| routes.iter().find(|route| route.pattern.owns(path));
+    let owned = |path: &str| routes.iter().find(|route| route.owns(path));
     match owned(path) {
         Some(route) if is_canonical(route.own_part(path)) => Owner::Ours(route),
         Some(route) => Owner::Ambiguous(route),

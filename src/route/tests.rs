@@ -63,6 +63,7 @@ fn the_visitors_own_path_may_follow_the_decision_route() {
         ("/pandium/decision/gwt2hs", Some("gwt2hs")),
         ("/pandium/decision/gwt2hs/go/there", Some("gwt2hs")),
         ("/pandium/decision/", None),
+        ("/pandium/decision", None),
         ("/pandium/decision//x", None),
     ] {
         assert_eq!(decision.asked(path), integration.map_or(Asked::Nothing, Asked::Named), "{path}");
@@ -105,6 +106,13 @@ fn behind_a_decision_anything_may_follow() {
         ("/pandium/decision/gwt2hs", ours),
         ("/pandium/decision/gwt2hs/caf%C3%A9;x//../y", ours),
         ("/pandium/decision/gwt2hs%2Fx", ambiguous),
+        ("/pandium/decision", ours),
+        ("/pandium/decision/", ours),
+        ("/pandium/decisions", Owner::App),
+        ("/pandium", Owner::App),
+        ("/pandium/decision;x", ambiguous),
+        ("/pandium/./decision", ambiguous),
+        ("/pandium%2fdecision", ambiguous),
         ("/pandium/decision/../x", ambiguous),
         ("//pandium/decision/gwt2hs", ambiguous),
     ] {

@@ -126,7 +126,7 @@ impl Service {
 
     /// The route that has the path, byte for byte.
     fn owner(&self, path: &str) -> Option<&Route> {
-        self.config.policy.routes.iter().find(|route| route.pattern.owns(path))
+        self.config.policy.routes.iter().find(|route| route.owns(path))
     }
 
     async fn route(
