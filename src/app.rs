@@ -67,7 +67,7 @@ pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, Sta
     let (admin_phase, admin_phases) = watch::channel(Phase::Serving);
     let readiness = Readiness::default();
     let admin_worker = match &admin {
-        Some((listener, _)) => Some(start_admin(listener, &config, readiness.clone(), admin_phases)?),
+        Some(listener) => Some(start_admin(listener, &config, readiness.clone(), admin_phases)?),
         None => None,
     };
     let mut beside = JoinSet::new();
@@ -80,11 +80,9 @@ pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, Sta
         .map(|_| start_worker(&listeners, &manner, &config, issuer.as_ref(), &phases))
         .collect::<Result<_, _>>()?;
     readiness.set(true);
-    let (listeners, bound): (Vec<_>, Vec<_>) = listeners.into_iter().unzip();
-    let (admin_listener, admin) = admin.unzip();
     Ok(Running {
-        bound,
-        admin,
+        bound: listeners.iter().map(|listener| listener.bound.clone()).collect(),
+        admin: admin.as_ref().map(|listener| listener.bound.clone()),
         readiness,
         phase,
         workers,
@@ -92,19 +90,19 @@ pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, Sta
         admin_worker,
         shutdown: config.shutdown,
         listeners,
-        _admin_listener: admin_listener,
+        _admin_listener: admin,
         _beside: beside,
     })
 }
 
 fn start_worker(
-    listeners: &[(Listener, Bound)],
+    listeners: &[Listener],
     manner: &Manner,
     config: &Arc<Config>,
     issuer: Option<&Arc<jwks::Source>>,
     phases: &watch::Receiver<Phase>,
 ) -> Result<Worker, StartError> {
-    let sockets = listeners.iter().map(|(listener, _)| listener.share()).collect::<Result<_, _>>();
+    let sockets = listeners.iter().map(Listener::share).collect::<Result<_, _>>();
     let (config, issuer) = (Arc::clone(config), issuer.cloned());
     let handler = move || {
         let service = Arc::new(Service::new(config, issuer));
@@ -148,11 +146,8 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()> + use<>> {
     })
 }
 
-async fn bind(listen: &Listen) -> Result<(Listener, Bound), StartError> {
-    let failed = |error| StartError::Bind(listen.at.to_string(), error);
-    let listener = Listener::bind(listen).await.map_err(failed)?;
-    let bound = listener.bound().map_err(failed)?;
-    Ok((listener, bound))
+async fn bind(listen: &Listen) -> Result<Listener, StartError> {
+    Listener::bind(listen).await.map_err(|error| StartError::Bind(listen.at.to_string(), error))
 }
 
 impl Running {

@@ -1,10 +1,12 @@
 //! Connections over TCP and over unix sockets, encrypted or not, as one type.
 
 use crate::tls::{self, Encrypted};
+use socket2::SockRef;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -22,6 +24,14 @@ impl Stream {
     /// Waits until there is something to read, or the other end has gone.
     pub async fn readable(&self) -> io::Result<()> {
         poll_fn(|cx| self.poll_readable(cx)).await
+    }
+
+    /// Ends it in a way that nobody takes for an orderly end, where it can be told.
+    pub fn reset(self) {
+        // TLS has a word of its own for an orderly end, which is not said here.
+        if let Self::Tcp(stream) = &self {
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
     }
 
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

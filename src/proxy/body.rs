@@ -1,6 +1,7 @@
 //! Bodies that pass through: streamed, re-framed by hyper, and with a bound on every wait.
 
 use super::download::Download;
+use super::headers::strip_trailers;
 use crate::protected::Protected;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -90,10 +91,67 @@ impl Patience {
     }
 }
 
+/// Whoever wants to know when a visitor's body is over.
+pub trait Waiting: Send + Sync {
+    /// It has ended, or what is `left` of it nobody wants.
+    fn over(&self, left: bool);
+}
+
+/// A visitor's body as it arrives. While it is held somewhere, its connection is in the middle of it:
+/// what comes there is no next request.
+pub struct Arriving {
+    incoming: Incoming,
+    ended: bool,
+    waiting: Option<Arc<dyn Waiting>>,
+}
+
+impl Arriving {
+    /// A body, and who waits for its end. Nobody need wait for one that is empty.
+    pub fn new(incoming: Incoming, waiting: impl FnOnce() -> Arc<dyn Waiting>) -> Self {
+        let ended = incoming.is_end_stream();
+        Self { incoming, ended, waiting: (!ended).then(waiting) }
+    }
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        // hyper does not ask for the end of a body whose length was told.
+        self.ended |= match &polled {
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(_)) => self.incoming.is_end_stream(),
+            Poll::Pending => false,
+        };
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if let Some(waiting) = &self.waiting {
+            waiting.over(!self.ended);
+        }
+    }
+}
+
 /// A visitor's body. Its trailers are dropped: they could carry an identity that no rule has looked
 /// at.
 pub struct Upload {
-    inner: Incoming,
+    inner: Arriving,
     patience: Patience,
     activity: Activity,
 }
@@ -125,7 +183,7 @@ impl Body {
     }
 
     /// A visitor's body, with a bound on the wait between two pieces, and telling of each that passes.
-    pub fn upload(inner: Incoming, wait: Duration, activity: Activity) -> Self {
+    pub fn upload(inner: Arriving, wait: Duration, activity: Activity) -> Self {
         Self::Upload(Upload { inner, patience: Patience::new(wait), activity })
     }
 
@@ -170,9 +228,7 @@ impl Upload {
     fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
         loop {
             let polled = Pin::new(&mut self.inner).poll_frame(cx);
-            // hyper does not ask for the end of a body whose length was told.
-            let ended = polled.is_ready() && self.inner.is_end_stream();
-            self.activity.note(polled.is_pending(), ended || matches!(polled, Poll::Ready(None)));
+            self.activity.note(polled.is_pending(), self.inner.is_end_stream());
             let Poll::Ready(frame) = polled else {
                 return self.patience.lose(cx).map(|stalled| Some(Err(stalled)));
             };
@@ -208,9 +264,7 @@ impl Trailers {
             (Err(data), _) => Some(data),
             (Ok(_), Self::Drop) => None,
             (Ok(mut trailers), Self::Strip(protected)) => {
-                for protected in protected {
-                    protected.strip(&mut trailers);
-                }
+                strip_trailers(&mut trailers, protected);
                 Some(Frame::trailers(trailers))
             }
         }

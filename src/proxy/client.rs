@@ -15,7 +15,8 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
 /// How long an idle connection is used again, where the file does not say: old servers close theirs
 /// after two seconds.
@@ -108,10 +109,12 @@ impl Client {
         line: Line,
         activity: Option<&Activity>,
     ) -> Response<Download> {
-        if activity.is_none_or(Activity::has_ended) {
-            Download::of(answer, line, &self.pool).await
-        } else {
-            Download::early(answer, line, &self.pool)
+        match activity.filter(|activity| !activity.has_ended()) {
+            None => Download::of(answer, line, &self.pool).await,
+            Some(activity) => {
+                tokio::spawn(go_on(line, activity.clone(), self.response, Arc::clone(&self.pool)));
+                Download::early(answer, &self.pool)
+            }
         }
     }
 
@@ -119,22 +122,45 @@ impl Client {
     where
         F: Future<Output = Asked>,
     {
-        let mut answer = pin!(answer);
-        let began = Instant::now();
-        let since = || activity.map_or(began, Activity::since);
-        loop {
-            match tokio::time::timeout_at(since() + self.response, &mut answer).await {
-                Ok(asked) => return Ok(asked),
-                Err(_) if since() + self.response <= Instant::now() => {
-                    return Err(NoAnswer::Late(self.response));
-                }
-                Err(_) => {}
-            }
-        }
+        let late = NoAnswer::Late(self.response);
+        in_time(activity, self.response, answer).await.map_err(|_| late)
     }
 }
 
 type Asked = Result<Response<Incoming>, TrySendError<Request<Body>>>;
+
+/// Waits for so long after the app was last kept waiting.
+async fn in_time<F: Future>(
+    activity: Option<&Activity>,
+    patience: Duration,
+    awaited: F,
+) -> Result<F::Output, Elapsed> {
+    let mut awaited = pin!(awaited);
+    let began = Instant::now();
+    let since = || activity.map_or(began, Activity::since);
+    loop {
+        match timeout_at(since() + patience, &mut awaited).await {
+            Err(elapsed) if since() + patience <= Instant::now() => return Err(elapsed),
+            Err(_) => {}
+            Ok(output) => return Ok(output),
+        }
+    }
+}
+
+/// Carries on with a request whose answer has begun before its end, in a task of its own: whoever
+/// takes no more of the answer may first want to be rid of the request. The app has to take that in
+/// time, and the connection goes back to the pool after both.
+async fn go_on(mut line: Line, activity: Activity, patience: Duration, home: Arc<Pool>) {
+    let rested = match in_time(Some(&activity), patience, line.rest()).await {
+        Ok(rested) => rested,
+        // Only the answer is left, and whoever reads that watches over it.
+        Err(_) if activity.has_ended() => line.rest().await,
+        Err(_) => false,
+    };
+    if rested {
+        home.keep(line);
+    }
+}
 
 /// The same request once more; it has no body.
 fn again(request: &Request<Body>) -> Request<Body> {

@@ -36,9 +36,8 @@ impl Download {
         Response::from_parts(parts, body)
     }
 
-    /// The answer that comes by a connection which has the request still to carry.
-    pub fn early(answer: Response<Incoming>, line: Line, home: &Arc<Pool>) -> Response<Self> {
-        home.let_go_on(line);
+    /// The answer that comes by a connection which somebody else drives.
+    pub fn early(answer: Response<Incoming>, home: &Arc<Pool>) -> Response<Self> {
         answer.map(|incoming| Self { incoming, line: None, home: Arc::clone(home) })
     }
 

@@ -1,17 +1,16 @@
 //! Passing a request through to the app, and its answer back.
 
-use super::body::{Activity, Body, BodyError, Trailers};
+use super::body::{Activity, Arriving, Body, BodyError, Trailers};
 use super::client::{Client, NoAnswer, is_timeout};
 use super::download::Download;
 use super::headers::{self, Seen};
 use super::tunnel::{Switch, Switched};
 use crate::config::model::Timeouts;
 use crate::protected::Protected;
-use http::header::{Entry, HOST, HeaderValue};
+use http::header::{Entry, HOST, HeaderValue, TRAILER};
 use http::request::Parts;
 use http::{Request, Response, Uri, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// Why there is no answer of the app's.
@@ -56,7 +55,7 @@ pub struct Passage<'p> {
 /// left at the `switch`.
 pub async fn forward(
     passage: &Passage<'_>,
-    request: Request<Incoming>,
+    request: Request<Arriving>,
     seen: &Seen<'_>,
     switch: Option<&Switch>,
 ) -> Result<Response<Body>, ForwardError> {
@@ -85,10 +84,13 @@ pub async fn forward(
     }
     let (mut parts, body) = answer.into_parts();
     parts.version = Version::HTTP_11;
-    headers::prepare_response(&mut parts.headers, passage.hidden, takes_trailers);
+    headers::prepare_response(&mut parts.headers, passage.hidden);
     let trailers = if takes_trailers {
-        Trailers::Strip([Arc::clone(passage.protected), Arc::clone(passage.hidden)])
+        let protected = [Arc::clone(passage.protected), Arc::clone(passage.hidden)];
+        headers::strip_announcement(&mut parts.headers, &protected);
+        Trailers::Strip(protected)
     } else {
+        parts.headers.remove(TRAILER);
         Trailers::Drop
     };
     Ok(Response::from_parts(parts, Body::answer(body, passage.timeouts.stall, trailers)))
@@ -106,7 +108,7 @@ async fn accept_switch(
     let line = body.into_line().ok_or(ForwardError::Unasked)?;
     let (stream, said) = line.switched().await;
     switch.leave(Switched { stream, said });
-    headers::prepare_response(&mut parts.headers, hidden, false);
+    headers::prepare_response(&mut parts.headers, hidden);
     headers::ask_for_websocket(&mut parts.headers);
     Ok(Response::from_parts(parts, Body::empty()))
 }

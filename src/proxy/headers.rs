@@ -9,7 +9,7 @@ use http::header::{
 };
 use http::{Method, Request, Version};
 use http_body::Body as HttpBody;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -24,8 +24,8 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The request's id, on requests to the app and on answers of our own.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Meant for one connection, whether `Connection` names them or not. `Trailer` and `TE` are looked
-/// after where trailers are.
+/// Meant for one connection, whether `Connection` names them or not. `Trailer` is looked after where
+/// trailers are.
 const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
     KEEP_ALIVE,
@@ -39,25 +39,16 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     EXPECT,
 ];
 
-/// Whether a name may be one of those above, `Trailer`, or one of our own. Nearly no name of a usual
-/// message is, and to look at a dozen names costs less than to look a dozen up.
-fn concerns_us(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "http2-settings"
-            | "expect"
-            | "x-pandium-token"
-            | "x-pandium-url"
-    )
+/// Those, `Trailer`, and our own. Nearly no name of a usual message is one of them, and to look at a
+/// dozen names costs less than to look a dozen up.
+static SELDOM: LazyLock<Protected> =
+    LazyLock::new(|| Protected::of_each(HOP_BY_HOP.into_iter().chain([TRAILER]).chain(OWN)));
+
+/// What no trailer may say of a message, besides those (RFC 9110 §6.5.1).
+static FRAME: LazyLock<Protected> = LazyLock::new(|| Protected::of_each([CONTENT_LENGTH, HOST]));
+
+fn has_seldom(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| SELDOM.standing(name) != Standing::Free)
 }
 
 /// What only a trusted peer may say of a request. In every spelling: apps that fold header names
@@ -96,7 +87,7 @@ pub struct Seen<'a> {
 /// Makes a visitor's header fields those of a request to the app. Returns whether the visitor takes
 /// trailers.
 pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Seen<'_>) -> bool {
-    let takes_trailers = headers.keys().any(concerns_us) && remove_of_request(headers);
+    let takes_trailers = has_seldom(headers) && remove_of_request(headers);
     if takes_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         // RFC 9110 §10.1.4: whoever sends TE has to nominate it.
@@ -134,7 +125,6 @@ pub fn asks_for_websocket<B: HttpBody>(request: &Request<B>) -> bool {
     request.version() == Version::HTTP_11
         && request.method() == Method::GET
         && request.body().is_end_stream()
-        && request.headers().contains_key(UPGRADE)
         && is_websocket(request.headers())
         && options(request.headers(), &CONNECTION).any(upgrade)
 }
@@ -167,16 +157,32 @@ pub fn describe_probe(headers: &mut HeaderMap, visitor: &HeaderMap, seen: &Seen<
     describe(headers, seen);
 }
 
-/// Makes the app's header fields those of an answer to the visitor, `hidden` ones left out. The names
-/// of trailers stay where the visitor takes these: hyper sends none that `Trailer` does not name.
-pub fn prepare_response(headers: &mut HeaderMap, hidden: &Protected, takes_trailers: bool) {
+/// Makes the app's header fields those of an answer to the visitor, `hidden` ones left out.
+pub fn prepare_response(headers: &mut HeaderMap, hidden: &Protected) {
     hidden.strip(headers);
-    if headers.keys().any(concerns_us) {
+    if has_seldom(headers) {
         remove_hop_by_hop(headers);
-        if !takes_trailers {
-            headers.remove(TRAILER);
-        }
     }
+}
+
+/// Leaves of an answer's trailers what may be told there.
+pub fn strip_trailers(trailers: &mut HeaderMap, protected: &[Arc<Protected>; 2]) {
+    for unwanted in untold(protected) {
+        unwanted.strip(trailers);
+    }
+}
+
+/// Leaves of `Trailer` the names of those. hyper sends no trailer that is not named there.
+pub fn strip_announcement(headers: &mut HeaderMap, protected: &[Arc<Protected>; 2]) {
+    let may_follow = |name: &HeaderName| untold(protected).all(|set| set.standing(name) == Standing::Free);
+    let names = options(headers, &TRAILER).filter_map(|name| HeaderName::from_bytes(name).ok());
+    let told: Vec<_> = names.filter(may_follow).map(|name| name.as_str().to_owned()).collect();
+    let announcement = HeaderValue::try_from(told.join(", ")).ok().filter(|_| !told.is_empty());
+    set(headers, TRAILER, announcement);
+}
+
+fn untold(protected: &[Arc<Protected>; 2]) -> impl Iterator<Item = &Protected> {
+    [&*SELDOM, &*FRAME].into_iter().chain(protected.iter().map(AsRef::as_ref))
 }
 
 /// Whether the body is framed in a way that we can pass on: by a length, or by `chunked` alone. Any
@@ -197,10 +203,14 @@ pub fn resembles_framing(headers: &HeaderMap) -> bool {
 }
 
 /// Whether an answer's body is framed in one way alone. A length beside a transfer coding means
-/// nothing to us and something to others (RFC 9112 §6.3).
+/// nothing to us and something to others (RFC 9112 §6.3), and so may one that is told twice.
 pub fn is_framed_once(headers: &HeaderMap) -> bool {
-    let coded = headers.contains_key(TRANSFER_ENCODING);
-    is_framed_plainly(headers) && !(coded && headers.contains_key(CONTENT_LENGTH))
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let plain = |length: &HeaderValue| length.as_bytes().iter().all(u8::is_ascii_digit);
+    match lengths.next() {
+        None => is_framed_plainly(headers),
+        Some(length) => plain(length) && lengths.next().is_none() && !headers.contains_key(TRANSFER_ENCODING),
+    }
 }
 
 /// A body without a length is chunked, also behind a method that seldom has one: hyper would leave
@@ -233,12 +243,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
-    headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-        .filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
-        .collect()
+    options(headers, &CONNECTION).filter_map(|option| HeaderName::from_bytes(option).ok()).collect()
 }
 
 /// `X-Forwarded-*` and the request's id: a trusted peer's are kept, anybody else's replaced.

@@ -67,7 +67,8 @@ impl Pool {
         }
     }
 
-    fn keep(self: &Arc<Self>, line: Line) {
+    /// Keeps a connection that can be used again.
+    pub fn keep(self: &Arc<Self>, line: Line) {
         if self.keepalive.is_zero() {
             return;
         }
@@ -79,18 +80,6 @@ impl Pool {
         if !std::mem::replace(&mut idle.tended, true) {
             tokio::spawn(Arc::clone(self).tend());
         }
-    }
-
-    /// Lets a connection go on by itself, in a task of its own, and takes it back after that. For an
-    /// answer that has begun before the request has ended: whoever takes no more of the answer may
-    /// first want to be rid of the request.
-    pub fn let_go_on(self: &Arc<Self>, mut line: Line) {
-        let home = Arc::clone(self);
-        tokio::spawn(async move {
-            if line.rest().await {
-                home.keep(line);
-            }
-        });
     }
 
     /// Closes what has been idle for too long, until nothing is left to see to.

@@ -41,11 +41,14 @@ where
 {
     let moved = Arc::<AtomicBool>::default();
     let mut visitor = Heard { inner: visitor, moved: Arc::clone(&moved) };
-    visitor.write_all(&app.said).await?;
-    app.stream.write_all(&said).await?;
-    let mut app = Heard { inner: app.stream, moved: Arc::clone(&moved) };
+    let both = async {
+        visitor.write_all(&app.said).await?;
+        app.stream.write_all(&said).await?;
+        let mut app = Heard { inner: app.stream, moved: Arc::clone(&moved) };
+        copy_bidirectional(&mut visitor, &mut app).await.map(drop)
+    };
     tokio::select! {
-        copied = copy_bidirectional(&mut visitor, &mut app) => copied.map(drop),
+        carried = both => carried,
         () = silence(&moved, idle) => Ok(()),
     }
 }

@@ -12,13 +12,13 @@
 
 use super::patience::{Beat, Open, Pulse, Watched};
 use crate::config::model::{Limits, Timeouts};
-use crate::proxy::body::{Body, BodyError};
+use crate::proxy::body::{Arriving, Body, BodyError};
 use crate::proxy::tunnel::{Switch, carry};
 use crate::stream::Stream;
 use crate::tls::San;
 use crate::trust::{Caller, Peer};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -50,7 +50,7 @@ pub struct Origin {
     /// The names in its certificate; none, not even no names, where nothing is encrypted.
     pub names: Option<Vec<San>>,
     /// Where the app's side goes if the connection leaves HTTP.
-    pub switch: Option<Switch>,
+    pub switch: Switch,
 }
 
 impl Origin {
@@ -60,7 +60,7 @@ impl Origin {
             Peer::Ip(ip) => HeaderValue::from_str(&ip.to_string()).ok(),
             Peer::Unix(_) => None,
         };
-        Self { peer, address, names, switch: Some(Switch::default()) }
+        Self { peer, address, names, switch: Switch::default() }
     }
 
     /// Whoever sends the requests.
@@ -111,7 +111,7 @@ pub async fn serve<H, F>(
     handler: H,
     mut phase: watch::Receiver<Phase>,
 ) where
-    H: Fn(Arc<Origin>, Request<Incoming>) -> F,
+    H: Fn(Arc<Origin>, Request<Arriving>) -> F,
     F: Future<Output = Response<Body>>,
 {
     let origin = Arc::new(origin);
@@ -146,19 +146,23 @@ struct Active<'h, H> {
     handler: &'h H,
 }
 
-/// What a look at the clock found.
-enum Found {
-    /// It goes on; look again then.
-    Busy(Instant),
+/// Why a connection is taken out of hyper's hands.
+enum Pause {
     /// Nothing happens.
     Rest,
     /// A head is taking too long.
     Late,
 }
 
+/// How it comes out of them.
+enum Out {
+    Ended(hyper::Result<()>),
+    Paused(Pause),
+}
+
 impl<H, F> Active<'_, H>
 where
-    H: Fn(Arc<Origin>, Request<Incoming>) -> F,
+    H: Fn(Arc<Origin>, Request<Arriving>) -> F,
     F: Future<Output = Response<Body>>,
 {
     /// Runs it until it ends, or is at rest.
@@ -168,46 +172,51 @@ where
         let mut clock = Clock::new(&pulse, bounds.timeouts, !parked.said.is_empty());
         let io = TokioIo::new(parked.stream);
         let io = Watched::new(io, parked.said, Arc::clone(&pulse), bounds.timeouts.stall);
-        let service = service_fn(|request| {
-            let open = pulse.open();
+        let service = service_fn(|request: Request<Incoming>| {
+            let open = pulse.open(request.version() == Version::HTTP_10);
+            let request = request.map(|body| Arriving::new(body, || pulse.open_body()));
             let answer = handler(Arc::clone(&origin), request);
             async move { Ok::<_, Infallible>(answer.await.map(|body| Served { body, _open: open })) }
         });
         let mut connection = builder(bounds.limits).serve_connection(io, service);
         let mut ending = pin!(ends(phase));
         let mut told = false;
-        let ended = poll_fn(|cx| {
+        let out = poll_fn(|cx| {
             if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
-                return Poll::Ready(Some(ended));
+                return Poll::Ready(Out::Ended(ended));
             }
             if !told && ending.as_mut().poll(cx).is_ready() {
                 told = true;
                 Pin::new(&mut connection).graceful_shutdown();
-                return Pin::new(&mut connection).poll(cx).map(Some);
+                return Pin::new(&mut connection).poll(cx).map(Out::Ended);
             }
-            clock.poll(cx).map(|()| None)
+            clock.poll(cx).map(Out::Paused)
         })
         .await;
-        match ended {
-            None if clock.late => tracing::debug!(peer = %origin.peer, "a head took too long"),
-            None => {
-                let parts = connection.into_parts();
-                let (io, _) = parts.io.into_inner();
+        let parts = connection.into_parts();
+        let stream = parts.io.into_inner().into_inner();
+        match out {
+            Out::Paused(Pause::Late) => tracing::debug!(peer = %origin.peer, "a head took too long"),
+            Out::Paused(Pause::Rest) => {
                 // Bytes that made no request win no time: a piece of a TLS record is none of HTTP's.
                 let again = Instant::now() + bounds.timeouts.idle.saturating_sub(clock.tick);
                 let until = if pulse.beat().begun > 0 { again } else { until };
-                return Some(Parked { stream: io.into_inner(), said: parts.read_buf, until });
+                return Some(Parked { stream, said: parts.read_buf, until });
             }
-            Some(Err(error)) => tracing::debug!(peer = %origin.peer, %error, "connection ended"),
-            Some(Ok(())) => {
-                let parts = connection.into_parts();
-                let (io, _) = parts.io.into_inner();
-                match origin.switch.as_ref().and_then(Switch::take) {
-                    Some(app) => {
-                        let visitor = io.into_inner();
-                        drop(carry(visitor, parts.read_buf, app, bounds.timeouts.tunnel).await);
-                    }
-                    None => linger(io.into_inner()).await,
+            Out::Ended(Err(error)) => {
+                tracing::debug!(peer = %origin.peer, %error, "connection ended");
+                match error.is_user() && pulse.is_old() {
+                    // Nothing else tells this visitor that the answer is not whole.
+                    true => stream.reset(),
+                    false if error.is_parse() => linger(stream).await,
+                    false => {}
+                }
+            }
+            Out::Ended(Ok(())) => {
+                if let Some(app) = origin.switch.take() {
+                    drop(carry(stream, parts.read_buf, app, bounds.timeouts.tunnel).await);
+                } else if pulse.has_left() {
+                    linger(stream).await;
                 }
             }
         }
@@ -247,7 +256,6 @@ struct Clock<'p> {
     mark: Beat,
     /// Since when a head has been coming.
     head: Option<Instant>,
-    late: bool,
 }
 
 impl<'p> Clock<'p> {
@@ -256,39 +264,35 @@ impl<'p> Clock<'p> {
         let now = Instant::now();
         let alarm = Box::pin(tokio::time::sleep_until(now + tick));
         let head = begun.then_some(now);
-        Self { pulse, header: timeouts.header, tick, alarm, mark: Beat::default(), head, late: false }
+        Self { pulse, header: timeouts.header, tick, alarm, mark: Beat::default(), head }
     }
 
-    /// Ready when the connection is at rest, or late.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Pause> {
         while self.alarm.as_mut().poll(cx).is_ready() {
             match self.look(Instant::now()) {
-                Found::Busy(next) => self.alarm.as_mut().reset(next),
-                Found::Rest => return Poll::Ready(()),
-                Found::Late => {
-                    self.late = true;
-                    return Poll::Ready(());
-                }
+                Ok(next) => self.alarm.as_mut().reset(next),
+                Err(pause) => return Poll::Ready(pause),
             }
         }
         Poll::Pending
     }
 
-    fn look(&mut self, now: Instant) -> Found {
+    /// When to look again, while it goes on.
+    fn look(&mut self, now: Instant) -> Result<Instant, Pause> {
         let beat = self.pulse.beat();
         let before = std::mem::replace(&mut self.mark, beat);
         if !self.pulse.is_at_rest() || beat.begun != before.begun {
             self.head = None;
-            return Found::Busy(now + self.tick);
+            return Ok(now + self.tick);
         }
         // All that comes while no request is open is the head of the next.
         if beat.reads != before.reads {
             self.head.get_or_insert(now - self.tick);
         }
         match self.head {
-            None => Found::Rest,
-            Some(since) if now >= since + self.header => Found::Late,
-            Some(since) => Found::Busy((now + self.tick).min(since + self.header)),
+            None => Err(Pause::Rest),
+            Some(since) if now >= since + self.header => Err(Pause::Late),
+            Some(since) => Ok((now + self.tick).min(since + self.header)),
         }
     }
 }

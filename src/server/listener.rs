@@ -4,12 +4,11 @@ use super::connection::{self, Bounds, Origin, Phase};
 use super::reply;
 use super::socket::{SocketFile, refuse_live_socket};
 use crate::config::model::{Endpoint, Limits, Listen, Timeouts};
-use crate::proxy::body::Body;
+use crate::proxy::body::{Arriving, Body};
 use crate::stream::Stream;
 use crate::tls::ServerTls;
 use crate::trust::Peer;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use socket2::SockRef;
 use std::convert::Infallible;
 use std::fmt;
@@ -26,14 +25,17 @@ use tokio::time::timeout;
 
 /// A bound socket, that workers can share.
 pub struct Listener {
+    /// Where it listens.
+    pub bound: Bound,
     socket: Socket,
+    /// Of a unix socket; it goes with this.
+    _file: Option<SocketFile>,
     tls: Option<ServerTls>,
 }
 
 enum Socket {
     Tcp(std::net::TcpListener),
-    /// With its file.
-    Unix(StdUnixListener, SocketFile),
+    Unix(StdUnixListener),
 }
 
 /// Where a listener really listens.
@@ -57,33 +59,27 @@ impl fmt::Display for Bound {
 impl Listener {
     /// Binds. A socket file that nobody answers is replaced; a live one is an error.
     pub async fn bind(listen: &Listen) -> io::Result<Self> {
-        let socket = match &listen.at {
+        let (socket, bound, file) = match &listen.at {
             Endpoint::Tcp { host, port } => {
-                Socket::Tcp(TcpListener::bind((host.as_str(), *port)).await?.into_std()?)
+                let listener = TcpListener::bind((host.as_str(), *port)).await?;
+                let bound = Bound::Tcp(listener.local_addr()?);
+                (Socket::Tcp(listener.into_std()?), bound, None)
             }
             Endpoint::Unix(path) => {
                 refuse_live_socket(path).await?;
                 let (listener, file) = SocketFile::bind(path, listen.mode)?;
-                Socket::Unix(listener.into_std()?, file)
+                (Socket::Unix(listener.into_std()?), Bound::Unix(path.clone()), Some(file))
             }
         };
-        Ok(Self { socket, tls: listen.tls.clone() })
-    }
-
-    /// Where it listens.
-    pub fn bound(&self) -> io::Result<Bound> {
-        match &self.socket {
-            Socket::Tcp(listener) => listener.local_addr().map(Bound::Tcp),
-            Socket::Unix(_, file) => Ok(Bound::Unix(file.path.clone())),
-        }
+        Ok(Self { bound, socket, _file: file, tls: listen.tls.clone() })
     }
 
     /// The same socket once more, for another runtime. One socket for all, rather than one each with
     /// `SO_REUSEPORT`: then no second instance can share the port unseen, and whoever is idle accepts.
     pub fn share(&self) -> io::Result<Shared> {
         let socket = match &self.socket {
-            Socket::Tcp(listener) => listener.try_clone().map(Handle::Tcp),
-            Socket::Unix(listener, _) => listener.try_clone().map(Handle::Unix),
+            Socket::Tcp(listener) => listener.try_clone().map(Socket::Tcp),
+            Socket::Unix(listener) => listener.try_clone().map(Socket::Unix),
         };
         Ok(Shared { socket: socket?, tls: self.tls.clone() })
     }
@@ -91,13 +87,8 @@ impl Listener {
 
 /// A worker's own handle of a bound socket.
 pub struct Shared {
-    socket: Handle,
+    socket: Socket,
     tls: Option<ServerTls>,
-}
-
-enum Handle {
-    Tcp(std::net::TcpListener),
-    Unix(StdUnixListener),
 }
 
 enum Acceptor {
@@ -106,10 +97,10 @@ enum Acceptor {
 }
 
 impl Acceptor {
-    fn new(socket: Handle) -> io::Result<Self> {
+    fn new(socket: Socket) -> io::Result<Self> {
         match socket {
-            Handle::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
-            Handle::Unix(listener) => UnixListener::from_std(listener).map(Self::Unix),
+            Socket::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
+            Socket::Unix(listener) => UnixListener::from_std(listener).map(Self::Unix),
         }
     }
 
@@ -133,7 +124,7 @@ impl Acceptor {
 }
 
 /// How many bytes may wait in the kernel to be sent before it says that more can be written.
-const UNSENT: u32 = 128 << 10;
+const UNSENT: u32 = 16 << 10;
 
 /// How connections are to be served.
 #[derive(Clone)]
@@ -171,7 +162,7 @@ pub async fn accept<H, F>(
     mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
 ) where
-    H: Fn(Arc<Origin>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let acceptor = match Acceptor::new(socket) {
@@ -182,7 +173,7 @@ pub async fn accept<H, F>(
     loop {
         let accepted = tokio::select! {
             accepted = acceptor.accept() => accepted,
-            _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
+            () = connection::ends(&mut phase) => return,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -240,7 +231,7 @@ fn spawn<H, F>(
     mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
 ) where
-    H: Fn(Arc<Origin>, Request<Incoming>) -> F + Send + Sync + 'static,
+    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let Ok(permit) = Arc::clone(&manner.permits).try_acquire_owned() else {

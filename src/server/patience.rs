@@ -4,6 +4,7 @@
 //! visitor who takes no answer. So the bytes are watched on their way, and whoever serves the
 //! connection looks at its [`Pulse`] once in a while.
 
+use crate::proxy::body::Waiting;
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use std::future::Future;
@@ -21,8 +22,12 @@ pub struct Pulse {
     reads: AtomicU32,
     /// Requests that have begun.
     begun: AtomicU32,
-    /// Requests that have begun, and whose answers have not ended.
+    /// Answers and bodies of requests that have begun and not ended.
     open: AtomicU32,
+    /// Whether a body was given up before its end.
+    left: AtomicBool,
+    /// Whether the last request was of HTTP/1.0, where the end of a connection may end an answer.
+    old: AtomicBool,
     /// Whether bytes wait for a reader.
     blocked: AtomicBool,
 }
@@ -42,20 +47,46 @@ impl Pulse {
         Beat { reads: self.reads.load(Ordering::Relaxed), begun: self.begun.load(Ordering::Relaxed) }
     }
 
+    /// Whether more of a body may come that nobody wants.
+    pub fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// Whether the end of the connection may be taken for the end of an answer.
+    pub fn is_old(&self) -> bool {
+        self.old.load(Ordering::Relaxed)
+    }
+
     /// Whether no request is open, and every byte of the answers is gone.
     pub fn is_at_rest(&self) -> bool {
         self.open.load(Ordering::Relaxed) == 0 && !self.blocked.load(Ordering::Relaxed)
     }
 
-    /// A request begins; it ends with what is returned.
-    pub fn open(self: &Arc<Self>) -> Open {
+    /// A request begins; its answer ends with what is returned.
+    pub fn open(self: &Arc<Self>, old: bool) -> Open {
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.open.fetch_add(1, Ordering::Relaxed);
+        self.old.store(old, Ordering::Relaxed);
         Open(Arc::clone(self))
+    }
+
+    /// The body of a request begins; it is over when whoever holds this says so.
+    pub fn open_body(self: &Arc<Self>) -> Arc<dyn Waiting> {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Arc::<Self>::clone(self)
     }
 }
 
-/// An open request.
+impl Waiting for Pulse {
+    fn over(&self, left: bool) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        if left {
+            self.left.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// An answer that has not ended.
 pub struct Open(Arc<Pulse>);
 
 impl Drop for Open {
@@ -81,9 +112,9 @@ impl<I> Watched<I> {
         Self { inner, before, pulse, stall, alarm: None }
     }
 
-    /// The connection, and what was not read of what came before.
-    pub fn into_inner(self) -> (I, Bytes) {
-        (self.inner, self.before)
+    /// The connection. What came before was the beginning of a head, and has been read with it.
+    pub fn into_inner(self) -> I {
+        self.inner
     }
 
     /// What came of a write: an error, where it has waited too long.

@@ -8,7 +8,7 @@ use crate::config::model::{From, Jwt, Policy, Probe, SignedOut, Target};
 use crate::decide::{self, Ask, Head, Minting, Screened};
 use crate::fields::Source;
 use crate::protected::Protected;
-use crate::proxy::body::Body;
+use crate::proxy::body::{Arriving, Body};
 use crate::proxy::client::Client;
 use crate::proxy::forward::{Passage, forward};
 use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly, resembles_framing};
@@ -30,7 +30,6 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -102,7 +101,7 @@ impl Service {
     }
 
     /// Answers one request.
-    pub async fn answer(&self, origin: &Origin, request: Request<Incoming>) -> Response<Body> {
+    pub async fn answer(&self, origin: &Origin, request: Request<Arriving>) -> Response<Body> {
         let started = Instant::now();
         let trusted = self.config.policy.trust.admit(origin.caller(), request.headers());
         // A trusted peer's id is taken over, so that its log and ours name the request alike.
@@ -133,7 +132,7 @@ impl Service {
         &self,
         origin: &Origin,
         trusted: Option<TrustedPeer>,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         id: &RequestId,
     ) -> Answered {
         let peer = origin.peer;
@@ -161,7 +160,7 @@ impl Service {
         match decide::screen(&self.config.policy, head) {
             Ok(Screened::Pass(trusted)) => {
                 let request = Request::from_parts(parts, body);
-                self.pass(&seen(origin, trusted, id), origin.switch.as_ref(), request, id).await
+                self.pass(&seen(origin, trusted, id), Some(&origin.switch), request, id).await
             }
             Ok(Screened::Install(ask)) => self.install(ask, &visit, body).await,
             Err(refusal) => self.refuse(&visit, None, &refusal),
@@ -169,7 +168,7 @@ impl Service {
     }
 
     /// Sends the visitor to Pandium, once somebody has said who it is.
-    async fn install(&self, ask: Ask<'_, '_>, visit: &Visit<'_>, body: Incoming) -> Answered {
+    async fn install(&self, ask: Ask<'_, '_>, visit: &Visit<'_>, body: Arriving) -> Answered {
         let policy = &self.config.policy;
         match &policy.from {
             From::Headers => {
@@ -220,7 +219,7 @@ impl Service {
     }
 
     /// Lets the app answer the visitor's own request, and takes over where it says who that is.
-    async fn handoff(&self, ask: Ask<'_, '_>, visit: &Visit<'_>, body: Incoming) -> Answered {
+    async fn handoff(&self, ask: Ask<'_, '_>, visit: &Visit<'_>, body: Arriving) -> Answered {
         let mut parts = visit.parts.clone();
         // With these, a 200 could come as a 304 or a 206.
         for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE] {
@@ -290,7 +289,7 @@ impl Service {
         &self,
         seen: &Seen<'_>,
         switch: Option<&Switch>,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         id: &RequestId,
     ) -> Answered {
         let asked = request.headers().get(ACCEPT).cloned();

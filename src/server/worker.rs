@@ -3,9 +3,8 @@
 
 use super::connection::{Origin, Phase};
 use super::listener::{self, Manner, Shared};
-use crate::proxy::body::Body;
+use crate::proxy::body::{Arriving, Body};
 use http::{Request, Response};
-use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -30,7 +29,7 @@ impl Worker {
     ) -> io::Result<Self>
     where
         M: FnOnce() -> H + Send + 'static,
-        H: Fn(Arc<Origin>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -61,7 +60,7 @@ fn run<M, H, F>(
     mut phase: watch::Receiver<Phase>,
 ) where
     M: FnOnce() -> H,
-    H: Fn(Arc<Origin>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     runtime.block_on(async {
