@@ -80,6 +80,19 @@ impl Serving {
     pub fn start(config: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = program(&["serve", "--config", config.to_str().unwrap()]);
         command.args(arguments).envs(environment.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// The same with at most so many open files.
+    pub fn start_with_files(files: usize, config: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {files}; exec \"$0\" serve --config \"$1\" --log-format json");
+        command.arg("-c").arg(script).arg(PROGRAM).arg(config);
+        command.env_clear().envs(environment.iter().copied()).stdin(Stdio::null());
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let mut stderr = child.stderr.take().unwrap();
@@ -121,6 +134,15 @@ impl Serving {
     /// Where the operator is.
     pub fn admin(&mut self) -> SocketAddr {
         address_in(&self.line(&["health", "listen"]))
+    }
+
+    /// The processor time it has taken so far.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // Behind the name in brackets: user and system time are the 12th and 13th, in hundredths.
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 10)
     }
 
     /// Asks it to end.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Longer than any wait of a test that holds; a test that does not would never end.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A message.
 #[derive(Clone, Debug)]
@@ -20,6 +20,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// A head alone.
+    pub fn bare(head: String) -> Self {
+        Self { head, body: Vec::new(), trailers: String::new(), whole: true }
+    }
+
     pub fn first_line(&self) -> &str {
         self.head.lines().next().unwrap_or_default()
     }
@@ -73,11 +78,18 @@ pub fn values<'h>(head: &'h str, name: &str) -> Vec<&'h str> {
 pub struct Reader<S> {
     stream: S,
     buffer: Vec<u8>,
+    /// How long it waits for the next piece before the test has failed.
+    patience: Duration,
 }
 
 impl<S: AsyncRead + Unpin> Reader<S> {
     pub fn new(stream: S) -> Self {
-        Self { stream, buffer: Vec::new() }
+        Self { stream, buffer: Vec::new(), patience: PATIENCE }
+    }
+
+    /// One that waits as long as the test runs.
+    pub fn patient(stream: S) -> Self {
+        Self { patience: Duration::MAX, ..Self::new(stream) }
     }
 
     /// The connection itself, to write to.
@@ -87,19 +99,29 @@ impl<S: AsyncRead + Unpin> Reader<S> {
 
     /// A request: without a length it has no body.
     pub async fn request(&mut self) -> Option<Message> {
-        self.message(|_| Framing::None).await
+        let head = self.head().await?;
+        Some(self.request_with(head).await)
+    }
+
+    /// The rest of a request, whose head was read before.
+    pub async fn request_with(&mut self, head: String) -> Message {
+        self.message(head, Framing::None).await
     }
 
     /// An answer: without a length its body ends with the connection.
     pub async fn answer(&mut self) -> Option<Message> {
-        let bodiless = |head: &str| matches!(head.split(' ').nth(1), Some("204" | "304"));
-        self.message(|head| if bodiless(head) { Framing::None } else { Framing::ToEnd }).await
+        let head = self.head().await?;
+        // These have none, whatever they say of a length.
+        let status = head.split(' ').nth(1).unwrap_or_default();
+        if matches!(status, "204" | "304") || status.starts_with('1') {
+            return Some(Message::bare(head));
+        }
+        Some(self.message(head, Framing::ToEnd).await)
     }
 
-    /// An answer to `HEAD`, and one that has no body by its status.
+    /// An answer to `HEAD`.
     pub async fn bare_answer(&mut self) -> Option<Message> {
-        let head = self.head().await?;
-        Some(Message { head, body: Vec::new(), trailers: String::new(), whole: true })
+        self.head().await.map(Message::bare)
     }
 
     /// Whether the connection ends here, with nothing more.
@@ -107,10 +129,9 @@ impl<S: AsyncRead + Unpin> Reader<S> {
         self.buffer.is_empty() && !self.more().await
     }
 
-    async fn message(&mut self, otherwise: impl Fn(&str) -> Framing) -> Option<Message> {
-        let head = self.head().await?;
-        let mut message = Message { head, body: Vec::new(), trailers: String::new(), whole: true };
-        match framing(&message).unwrap_or_else(|| otherwise(&message.head)) {
+    async fn message(&mut self, head: String, otherwise: Framing) -> Message {
+        let mut message = Message::bare(head);
+        match framing(&message).unwrap_or(otherwise) {
             Framing::None => {}
             Framing::Length(length) => message.whole = self.exactly(length, &mut message.body).await,
             Framing::Chunked => message.whole = self.chunks(&mut message).await.is_some(),
@@ -119,7 +140,7 @@ impl<S: AsyncRead + Unpin> Reader<S> {
                 message.body = std::mem::take(&mut self.buffer);
             }
         }
-        Some(message)
+        message
     }
 
     /// The head of the next message.
@@ -169,8 +190,15 @@ impl<S: AsyncRead + Unpin> Reader<S> {
         there == length
     }
 
-    async fn more(&mut self) -> bool {
-        let read = tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await;
+    /// What comes next, as it comes; nothing where nothing more does.
+    pub async fn some(&mut self) -> Option<Vec<u8>> {
+        let there = !self.buffer.is_empty() || self.more().await;
+        there.then(|| std::mem::take(&mut self.buffer))
+    }
+
+    /// Reads on; false where nothing more comes.
+    pub async fn more(&mut self) -> bool {
+        let read = tokio::time::timeout(self.patience, self.stream.read_buf(&mut self.buffer)).await;
         let read = read.expect("nothing came, and the connection did not end");
         matches!(read, Ok(n) if n > 0)
     }

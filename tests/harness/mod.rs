@@ -22,6 +22,7 @@ pub mod certs;
 pub mod child;
 pub mod message;
 pub mod way;
+pub mod script;
 
 pub use app::App;
 use child::Scratch;
