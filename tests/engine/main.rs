@@ -1,0 +1,18 @@
+//! The engine between a visitor and an app, where one of them does not behave: over real sockets,
+//! each misdeed with what has to come of it, and with the next request fine.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod answers;
+mod broken;
+mod early;
+mod kit;
+mod pool;
