@@ -13,6 +13,13 @@ mod harness;
 
 mod answers;
 mod broken;
+mod chunks;
 mod early;
+mod ends;
+mod expect;
 mod kit;
+mod lines;
 mod pool;
+mod raw;
+mod requests;
+mod trailers;

@@ -21,8 +21,8 @@ pub mod app;
 pub mod certs;
 pub mod child;
 pub mod message;
-pub mod way;
 pub mod script;
+pub mod way;
 
 pub use app::App;
 use child::Scratch;
