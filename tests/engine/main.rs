@@ -27,4 +27,5 @@ mod readers;
 mod requests;
 mod rest;
 mod trailers;
+mod tunnels;
 mod waits;
