@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// The system's allocator costs a tenth of a request more, and musl's, in a static binary, far more.
+/// The system's allocator keeps what idle connections have given back (ARCHITECTURE.md, "Dependencies").
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -4,7 +4,7 @@ use super::message::{Message, Reader};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
 /// What an app says to a request; nothing where it stays silent.
@@ -36,32 +36,33 @@ impl App {
 
     /// One that answers in this way.
     pub async fn answering(answer: Answer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let record = Arc::<Record>::default();
-        let kept = Arc::clone(&record);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer_all(stream, Arc::clone(&kept), answer));
-            }
-        });
-        Self { address, record }
+        Self::over_tcp(move |stream, record| answer_all(stream, record, answer)).await
     }
 
     /// The same behind TLS.
     pub async fn encrypted(answer: Answer, acceptor: TlsAcceptor) -> Self {
+        Self::over_tcp(move |stream, record| {
+            let acceptor = acceptor.clone();
+            async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    answer_all(stream, record, answer).await;
+                }
+            }
+        })
+        .await
+    }
+
+    async fn over_tcp<F>(serve: impl Fn(TcpStream, Arc<Record>) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let record = Arc::<Record>::default();
         let kept = Arc::clone(&record);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, record) = (acceptor.clone(), Arc::clone(&kept));
-                tokio::spawn(async move {
-                    if let Ok(stream) = acceptor.accept(stream).await {
-                        answer_all(stream, record, answer).await;
-                    }
-                });
+                tokio::spawn(serve(stream, Arc::clone(&kept)));
             }
         });
         Self { address, record }
