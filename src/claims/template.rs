@@ -129,11 +129,6 @@ impl Template {
         self.subject.text(inputs)
     }
 
-    /// What `sub` is made of.
-    pub fn subject_used(&self) -> &[Used] {
-        self.entries.iter().find(|entry| entry.path == "sub").map_or(&[], |entry| &entry.used)
-    }
-
     /// About how many bytes `write_members` appends.
     pub fn size_hint(&self) -> usize {
         self.size

@@ -3,7 +3,6 @@
 use super::model::{Config, Endpoint, From, Listen, Policy, Probe};
 use super::net;
 use super::reader::Reader;
-use crate::claims::Used;
 use crate::fields::{Field, Presence, Source};
 use crate::route::Door;
 use crate::tls::ServerTls;
@@ -21,8 +20,8 @@ pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     certificates(config, root);
     carriers(config, root);
     complete(config, root);
-    for (index, field) in config.policy.fields.iter().enumerate() {
-        lone_field(&config.policy, index, field, root);
+    for field in &config.policy.fields {
+        lone_field(field, root);
     }
 }
 
@@ -185,15 +184,15 @@ fn is_loopback(at: &Endpoint) -> bool {
     }
 }
 
-fn lone_field(policy: &Policy, index: usize, field: &Field, root: &Reader<'_>) {
+fn lone_field(field: &Field, root: &Reader<'_>) {
     let path = format!("session.fields.{}", field.name);
     match &field.source {
-        Source::Cookie(_) if field.presence == Presence::Required || feeds_subject(policy, index) => root
-            .warn_at(
-                field.place,
-                &path,
-                "a cookie is the visitor's own word, whoever the peer is: it should not say who they are",
-            ),
+        // `sub` is made of required fields alone.
+        Source::Cookie(_) if field.presence == Presence::Required => root.warn_at(
+            field.place,
+            &path,
+            "a cookie is the visitor's own word, whoever the peer is: it should not say who they are",
+        ),
         Source::Header { name, .. } if name.as_str().contains('_') => root.warn_at(
             field.place,
             &path,
@@ -201,10 +200,4 @@ fn lone_field(policy: &Policy, index: usize, field: &Field, root: &Reader<'_>) {
         ),
         _ => {}
     }
-}
-
-fn feeds_subject(policy: &Policy, index: usize) -> bool {
-    let own = |used: &Used| matches!(used, Used::Field { index: own, .. } if *own == index);
-    let targets = policy.integrations.all().into_iter().map(|integration| &integration.target);
-    targets.chain(&policy.marketplace).any(|target| target.template.subject_used().iter().any(own))
 }
