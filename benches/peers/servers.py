@@ -1,6 +1,7 @@
 """How each program is started for the same work: one worker, no access log, the same waits."""
 
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -143,9 +144,15 @@ def origin(stage, ground):
 
 
 def hasten(process, nice):
-    """Where the kernel groups processes by session, their own niceness counts within a session only."""
-    with contextlib.suppress(FileNotFoundError):
+    """Where the kernel groups processes by session, their own niceness counts within a session only.
+
+    There may be no such groups, or the process is in that of the whole system, which has no niceness.
+    """
+    try:
         Path(f"/proc/{process}/autogroup").write_text(str(nice))
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EINVAL):
+            raise
 
 
 @contextlib.contextmanager
