@@ -1,0 +1,203 @@
+//! The life of one request: whose it is, and what becomes of it. What is ours goes on in `acquire`
+//! (who is the visitor?), `deliver` (the token, and the way it takes) and `refuse`.
+
+mod acquire;
+mod deliver;
+mod refuse;
+
+use super::connection::Origin;
+use super::reply::{self, Failure};
+use crate::config::Config;
+use crate::config::model::{From, Policy, Probe};
+use crate::decide::{self, Head, Screened};
+use crate::fields::Source;
+use crate::protected::Protected;
+use crate::proxy::body::{Arriving, Body};
+use crate::proxy::client::Client;
+use crate::proxy::forward::{Passage, forward};
+use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly, resembles_framing};
+use crate::proxy::tunnel::Switch;
+use crate::route::{Door, Route};
+use crate::session::jwks;
+use crate::telemetry::RequestId;
+use crate::trust::TrustedPeer;
+use http::header::ACCEPT;
+use http::request::Parts;
+use http::{Request, Response};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Everything that a worker answers requests from.
+pub struct Service {
+    config: Arc<Config>,
+    /// Shared with the bodies that outlive a request's handling.
+    protected: Arc<Protected>,
+    /// The fields' headers, where the app's answers have them: no visitor's business.
+    hidden: Arc<Protected>,
+    /// Nothing is hidden from ourselves.
+    shown: Arc<Protected>,
+    client: Option<Client>,
+    /// Whom a probe asks, where that is not the app.
+    probed: Option<Client>,
+    /// Whom a token's issuer keeps its keys with, where they are fetched.
+    issuer: Option<Arc<jwks::Source>>,
+}
+
+/// An answer, and what the access line says of it.
+struct Answered {
+    response: Response<Body>,
+    code: &'static str,
+}
+
+/// One request, but for its body: what every step of its life needs to know.
+struct Visit<'v> {
+    parts: &'v Parts,
+    /// The route that has the path.
+    door: Option<Door>,
+    origin: &'v Origin,
+    trusted: Option<TrustedPeer>,
+    id: &'v RequestId,
+}
+
+impl Visit<'_> {
+    fn seen(&self) -> Seen<'_> {
+        seen(self.origin, self.trusted, self.id)
+    }
+}
+
+/// What we see of a request that the app cannot see.
+fn seen<'s>(origin: &'s Origin, trusted: Option<TrustedPeer>, id: &'s RequestId) -> Seen<'s> {
+    Seen { address: origin.address.as_ref(), trusted, scheme: origin.scheme(), request_id: id }
+}
+
+/// Whom a token's issuer keeps its keys with, where they are fetched.
+pub fn issuer(config: &Config) -> Option<Arc<jwks::Source>> {
+    match &config.policy.from {
+        From::Jwt(jwt) => jwks::Source::of(jwt, &config.timeouts),
+        _ => None,
+    }
+}
+
+impl Service {
+    /// A service for this configuration.
+    pub fn new(config: Arc<Config>, issuer: Option<Arc<jwks::Source>>) -> Self {
+        let client = config.upstream.as_ref().map(|upstream| Client::new(upstream, &config.timeouts));
+        let probed = match &config.policy.from {
+            From::Probe(Probe { elsewhere: Some((at, _)), timeout, .. }) => {
+                Some(Client::to(at.clone(), *timeout, &config.timeouts))
+            }
+            _ => None,
+        };
+        let protected = Arc::new(config.policy.protected.clone());
+        let hidden = Arc::new(hidden(&config.policy));
+        let shown = Arc::default();
+        Self { config, protected, hidden, shown, client, probed, issuer }
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, origin: &Origin, request: Request<Arriving>) -> Response<Body> {
+        let started = Instant::now();
+        let trusted = self.config.policy.trust.admit(origin.caller(), request.headers());
+        // A trusted peer's id is taken over, so that its log and ours name the request alike.
+        let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
+        let id = given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh);
+        let route = self.owner(request.uri().path());
+        let answered = self.route(origin, trusted, request, &id).await;
+        if self.config.log.access {
+            let status = answered.response.status().as_u16();
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let code = answered.code;
+            if let Some(route) = route {
+                let route = tracing::field::display(&route.pattern);
+                tracing::info!(route, status, code, request_id = %id, micros, "request");
+            } else {
+                tracing::info!(route = "app", status, code, request_id = %id, micros, "request");
+            }
+        }
+        answered.response
+    }
+
+    /// The route that has the path, byte for byte.
+    fn owner(&self, path: &str) -> Option<&Route> {
+        self.config.policy.routes.iter().find(|route| route.owns(path))
+    }
+
+    async fn route(
+        &self,
+        origin: &Origin,
+        trusted: Option<TrustedPeer>,
+        request: Request<Arriving>,
+        id: &RequestId,
+    ) -> Answered {
+        let peer = origin.peer;
+        let door = self.owner(request.uri().path()).map(|route| route.door);
+        if !is_framed_plainly(request.headers()) || resembles_framing(request.headers()) {
+            let failure = Failure::VisitorBroken;
+            tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's framing");
+            let (response, code) = (reply::failure(failure, request.headers(), id), failure.as_str());
+            // A proxy that asks for a decision understands yes and no.
+            let denied = door == Some(Door::Decision);
+            return Answered {
+                response: if denied { reply::denial(response, code) } else { response },
+                code,
+            };
+        }
+        let (parts, body) = request.into_parts();
+        let visit = Visit { parts: &parts, door, origin, trusted, id };
+        let head = Head {
+            method: &parts.method,
+            uri: &parts.uri,
+            version: parts.version,
+            headers: &parts.headers,
+            caller: origin.caller(),
+        };
+        match decide::screen(&self.config.policy, head) {
+            Ok(Screened::Pass(trusted)) => {
+                let request = Request::from_parts(parts, body);
+                self.pass(&seen(origin, trusted, id), Some(&origin.switch), request, id).await
+            }
+            Ok(Screened::Install(ask)) => self.install(ask, &visit, body).await,
+            Err(refusal) => self.refuse(&visit, None, &refusal),
+        }
+    }
+
+    /// Passes the request through to the app.
+    async fn pass(
+        &self,
+        seen: &Seen<'_>,
+        switch: Option<&Switch>,
+        request: Request<Arriving>,
+        id: &RequestId,
+    ) -> Answered {
+        let asked = request.headers().get(ACCEPT).cloned();
+        let failed = |failure: Failure| {
+            let headers = asked.map(|accept| (ACCEPT, accept)).into_iter().collect();
+            Answered { response: reply::failure(failure, &headers, id), code: failure.as_str() }
+        };
+        let Some(client) = &self.client else { return failed(Failure::NoApp) };
+        match forward(&self.passage(client, &self.hidden), request, seen, switch).await {
+            Ok(response) => Answered { response, code: "passed" },
+            Err(error) => {
+                let failure = Failure::from(&error);
+                tracing::warn!(code = failure.as_str(), request_id = %id, %error, "not passed");
+                failed(failure)
+            }
+        }
+    }
+
+    fn passage<'s>(&'s self, client: &'s Client, hidden: &'s Arc<Protected>) -> Passage<'s> {
+        Passage { client, protected: &self.protected, hidden, timeouts: &self.config.timeouts }
+    }
+}
+
+/// With `from: headers` the fields' headers are the request's, and the app's answers are its own.
+fn hidden(policy: &Policy) -> Protected {
+    if policy.from == From::Headers {
+        return Protected::default();
+    }
+    let header = |source: &Source| match source {
+        Source::Header { name, .. } => Some(name.clone()),
+        Source::Cookie(_) | Source::Json(_) | Source::Claim(_) => None,
+    };
+    Protected::of_each(policy.fields.iter().filter_map(|field| header(&field.source)))
+}

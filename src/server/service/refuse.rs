@@ -1,0 +1,42 @@
+//! What a visitor is told who gets no token.
+
+use super::{Answered, Service, Visit};
+use crate::config::model::{SignedOut, Target};
+use crate::decide::{self, Ask};
+use crate::refusal::{Code, Refusal};
+use crate::route::{self, Door, Owner};
+use crate::server::{record, reply};
+use http::HeaderValue;
+
+impl Service {
+    /// Refuses, and says why in the log.
+    pub(super) fn refuse(&self, visit: &Visit<'_>, ask: Option<Ask<'_, '_>>, refusal: &Refusal) -> Answered {
+        record::refused(refusal, visit.origin.peer, visit.id);
+        let headers = &visit.parts.headers;
+        let code = refusal.code.as_str();
+        // A path that is the decision's only in some reading is answered as one, too.
+        let reading = || match route::owner(visit.parts.uri.path(), &self.config.policy.routes) {
+            Owner::Ambiguous(route) => Some(route.door),
+            Owner::App | Owner::Ours(_) => None,
+        };
+        if visit.door.or_else(reading) == Some(Door::Decision) {
+            let response = reply::refusal(refusal, headers, visit.id);
+            return Answered { response: reply::denial(response, code), code };
+        }
+        let response = match self.login(visit, ask.map(|ask| ask.target), refusal) {
+            Some(login) => reply::login(&login, headers, visit.id),
+            None => reply::refusal(refusal, headers, visit.id),
+        };
+        Answered { response, code }
+    }
+
+    /// The way to the login, for somebody who has to sign in.
+    fn login(&self, visit: &Visit<'_>, target: Option<&Target>, refusal: &Refusal) -> Option<HeaderValue> {
+        let SignedOut::Redirect(parts) = &self.config.policy.signed_out else { return None };
+        // A script that asks for a link is no visitor to be led about.
+        if refusal.code != Code::SignedOut || !matches!(visit.door, Some(Door::Install | Door::Marketplace)) {
+            return None;
+        }
+        HeaderValue::from_str(&decide::login(parts, &visit.parts.uri, target)).ok()
+    }
+}
