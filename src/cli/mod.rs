@@ -4,6 +4,7 @@ mod check;
 pub mod demo;
 mod edge;
 mod explain;
+mod healthcheck;
 mod init;
 mod load;
 mod mint;
@@ -43,6 +44,8 @@ enum Command {
     Mint(mint::MintArgs),
     /// Print a commented configuration to start from
     Init(init::InitArgs),
+    /// Ask the running instance whether it is ready: for a container's HEALTHCHECK
+    Healthcheck(healthcheck::HealthcheckArgs),
     /// Try it: a stand-in app, a stand-in Pandium, and the sidecar between them
     Demo(demo::DemoArgs),
 }
@@ -76,6 +79,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             init::run(&args);
             Ok(())
         }
+        Some(Command::Healthcheck(args)) => healthcheck::run(&args),
         Some(Command::Demo(args)) => demo::command(&args),
     };
     ended.map_or_else(ExitCode::from, |()| ExitCode::SUCCESS)

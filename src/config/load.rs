@@ -37,6 +37,13 @@ pub struct Invalid {
     rendered: String,
 }
 
+impl Invalid {
+    /// With every problem as it is shown.
+    pub(super) fn new(rendered: String) -> Self {
+        Self { rendered }
+    }
+}
+
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.rendered)
@@ -48,9 +55,7 @@ impl std::error::Error for Invalid {}
 /// Loads the configuration from a file.
 pub fn load(path: &Path, options: &Options<'_>) -> Result<Loaded, Invalid> {
     let name = path.display().to_string();
-    let text = read(path).map_err(|error| Invalid {
-        rendered: format!("{name}: the configuration cannot be read: {error}\n"),
-    })?;
+    let text = read(path)?;
     load_bytes(&name, &text, path.parent().unwrap_or(Path::new("")), options)
 }
 
@@ -59,8 +64,15 @@ pub fn load_text(name: &str, text: &str, options: &Options<'_>) -> Result<Loaded
     load_bytes(name, text.as_bytes(), Path::new(""), options)
 }
 
+/// The text of a file, as far as it may be one.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Invalid> {
+    fetch(path).map_err(|error| {
+        Invalid::new(format!("{}: the configuration cannot be read: {error}\n", path.display()))
+    })
+}
+
 /// One byte more than a file may have is enough to see that it has too many.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn fetch(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(file::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -77,12 +89,12 @@ fn load_bytes(name: &str, bytes: &[u8], dir: &Path, options: &Options<'_>) -> Re
     let found = problems.into_sorted(&source);
     match config.filter(|_| !failed) {
         Some(config) => Ok(Loaded { config, warnings: found, source }),
-        None => Err(Invalid { rendered: render(&found, &source) }),
+        None => Err(Invalid::new(render(&found, &source))),
     }
 }
 
 /// Errors first: they are what has to be mended.
-fn render(problems: &[Problem], source: &Source) -> String {
+pub(super) fn render(problems: &[Problem], source: &Source) -> String {
     let of = |severity| problems.iter().filter(move |problem| problem.severity == severity);
     of(Severity::Error).chain(of(Severity::Warning)).map(|problem| problem.render(source)).collect()
 }

@@ -5,6 +5,7 @@
 //! `leaf` and `net` takes it apart for those who know what belongs there.
 
 mod acquire;
+mod admin;
 mod basics;
 mod beside;
 mod check;
@@ -33,6 +34,7 @@ mod traps;
 pub mod tree;
 mod trust;
 
+pub use admin::admin;
 pub use basics::parse_log_format;
 pub use listen::parse_listen;
 pub use load::{Invalid, Loaded, Options, load, load_text};
