@@ -3,7 +3,7 @@
 //! Nobody needs to be trusted for it: a token that holds is worth as much from a stranger, and a
 //! header that does not hold one is worth nothing from anybody.
 
-use super::{about, complete, cookie, find_cookie, flawed};
+use super::{about, complete, cookie, find_cookie, flawed, read_all};
 use crate::config::model::{Carrier, Jwt, Policy};
 use crate::fields::{Field, Source};
 use crate::refusal::{Code, Refusal};
@@ -69,8 +69,7 @@ fn bare(value: &str) -> &str {
 impl Claims {
     /// Reads the session. Cookies are the visitor's own.
     pub fn session<'a>(&'a self, policy: &'a Policy, headers: &HeaderMap) -> Result<Session<'a>, Refusal> {
-        let values = policy.fields.iter().map(|field| self.read(field, headers)).collect::<Result<_, _>>()?;
-        complete(policy, values)
+        complete(policy, read_all(policy, |field| self.read(field, headers))?)
     }
 
     fn read<'a>(&'a self, field: &'a Field, headers: &HeaderMap) -> Result<Option<Value<'a>>, Refusal> {

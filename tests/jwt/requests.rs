@@ -14,6 +14,7 @@ over_each_transport! {
     a_token_that_holds_says_who_the_visitor_is,
     a_token_that_does_not_hold_is_nobodys,
     nothing_that_a_token_names_is_fetched,
+    some_tokens_are_of_nobody,
     the_header_is_ours_on_our_routes_and_the_apps_elsewhere,
     what_a_claim_holds_is_read_as_a_header_is,
     a_token_may_come_in_a_cookie,
@@ -162,6 +163,17 @@ async fn a_token_that_does_not_hold_is_nobodys(way: Way) {
     assert_refused(&room.install(&[]).await, 401, "signed-out", "no header");
     // The next one is not the worse for it.
     assert_minted(&room.install(&[format!("X-Assertion: {good}")]).await, "the next");
+}
+
+async fn some_tokens_are_of_nobody(way: Way) {
+    let signed_in = "  signed_in: { field: tenant_id, not: [\"0\", guest] }\nclaims:";
+    let room = room(way, "jwt-nobody", &[("claims:", signed_in)]).await;
+    for nobody in [json!(0), json!("0"), json!("guest"), json!(null)] {
+        let token = room.token(&but(&json!({"org": {"id": nobody}})));
+        let answer = room.install(&[format!("X-Assertion: {token}")]).await;
+        assert_refused(&answer, 401, "signed-out", &nobody.to_string());
+    }
+    assert_minted(&room.install(&[format!("X-Assertion: {}", room.token(&good_claims()))]).await, "somebody");
 }
 
 async fn nothing_that_a_token_names_is_fetched(way: Way) {
