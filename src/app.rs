@@ -2,10 +2,11 @@
 
 use crate::config::Config;
 use crate::config::model::{Limits, Listen, Shutdown};
-use crate::server::admin::{self, Readiness};
+use crate::server::admin;
 use crate::server::connection::{Origin, Phase};
 use crate::server::listener::{Bound, Listener, Manner, Shared};
 use crate::server::service::{self, Service};
+use crate::server::status::Status;
 use crate::server::worker::Worker;
 use crate::session::jwks;
 use std::future::Future;
@@ -33,7 +34,8 @@ pub struct Running {
     pub bound: Vec<Bound>,
     /// Where the operator is.
     pub admin: Option<Bound>,
-    readiness: Readiness,
+    /// What the operator is told.
+    pub status: Status,
     phase: watch::Sender<Phase>,
     workers: Vec<Worker>,
     admin_phase: watch::Sender<Phase>,
@@ -65,9 +67,9 @@ pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, Sta
     let config = Arc::new(config);
     let (phase, phases) = watch::channel(Phase::Serving);
     let (admin_phase, admin_phases) = watch::channel(Phase::Serving);
-    let readiness = Readiness::default();
+    let status = Status::new(&config);
     let admin_worker = match &admin {
-        Some(listener) => Some(start_admin(listener, &config, readiness.clone(), admin_phases)?),
+        Some(listener) => Some(start_admin(listener, &config, status.clone(), admin_phases)?),
         None => None,
     };
     let mut beside = JoinSet::new();
@@ -79,11 +81,11 @@ pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, Sta
     let workers = (0..workers.get())
         .map(|_| start_worker(&listeners, &manner, &config, issuer.as_ref(), &phases))
         .collect::<Result<_, _>>()?;
-    readiness.set(true);
+    status.set_ready(true);
     Ok(Running {
         bound: listeners.iter().map(|listener| listener.bound.clone()).collect(),
         admin: admin.as_ref().map(|listener| listener.bound.clone()),
-        readiness,
+        status,
         phase,
         workers,
         admin_phase,
@@ -120,13 +122,13 @@ fn start_worker(
 fn start_admin(
     listener: &Listener,
     config: &Config,
-    readiness: Readiness,
+    status: Status,
     phases: watch::Receiver<Phase>,
 ) -> Result<Worker, StartError> {
     let manner = Manner::new(Limits { connections: 64, ..config.limits }, config.timeouts);
     let handler = move || {
         move |_, request| {
-            let answer = admin::answer(&request, &readiness);
+            let answer = admin::answer(&request, &status);
             async move { answer }
         }
     };
@@ -170,7 +172,7 @@ impl Running {
 
     /// Ends in order, now.
     pub async fn end(mut self) {
-        self.readiness.set(false);
+        self.status.set_ready(false);
         tracing::info!(delay = ?self.shutdown.delay, grace = ?self.shutdown.grace, "stopping");
         tokio::time::sleep(self.shutdown.delay).await;
         self.listeners.clear();

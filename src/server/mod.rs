@@ -9,4 +9,5 @@ mod record;
 pub mod reply;
 pub mod service;
 pub mod socket;
+pub mod status;
 pub mod worker;
