@@ -3,7 +3,7 @@
 //! RFC 8259 §4 leaves it to the reader which of two counts; two readers that differ are a way to say
 //! one thing to the one who checks and another to the one who acts.
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub enum Fault {
 pub fn value(json: &[u8]) -> Result<Value, Fault> {
     match serde_json::from_slice::<Strict>(json) {
         Ok(Strict(value)) => Ok(value),
-        Err(_) if serde_json::from_slice::<IgnoredAny>(json).is_ok() => Err(Fault::Twice),
+        Err(_) if serde_json::from_slice::<Value>(json).is_ok() => Err(Fault::Twice),
         Err(_) => Err(Fault::Broken),
     }
 }
@@ -124,10 +124,12 @@ mod tests {
             (r#"[{"a":{"b":1,"\u0062":2}}]"#, Some(Fault::Twice)),
             (r#"{"a":1,"a":1"#, Some(Fault::Broken)),
             ("", Some(Fault::Broken)),
+            (r#"{"a":"\ud800"}"#, Some(Fault::Broken)),
             ("[1, {}]", None),
             ("7", None),
         ] {
             assert_eq!(value(json.as_bytes()).err(), fault, "{json}");
         }
+        assert_eq!(value(b"\"\xff\"").err(), Some(Fault::Broken));
     }
 }

@@ -134,6 +134,11 @@ impl Template {
         self.size
     }
 
+    /// Each leaf, such as `ti.uem`, and what it is made of.
+    pub fn made_of(&self) -> impl Iterator<Item = (&str, &[Used])> {
+        self.entries.iter().map(|entry| (entry.path.as_str(), entry.used.as_slice()))
+    }
+
     /// What becomes of each leaf, in the order of the template.
     pub fn explain(&self, inputs: &Inputs<'_>) -> Vec<Explained<'_>> {
         self.entries.iter().map(|entry| entry.explain(inputs)).collect()

@@ -1,5 +1,6 @@
 //! What was made of a session, claim by claim, and what was missing.
 
+use super::hidden::{Hidden, is_sensitive};
 use crate::claims::{Explained, Outcome, Used};
 use crate::config::model::Policy;
 use crate::decide::{self, Minting};
@@ -34,45 +35,17 @@ fn row(policy: &Policy, claim: &Explained<'_>, file: &str) -> [String; 3] {
 
 /// The claims as they will be signed, but for those that are made of a sensitive field.
 pub(super) fn payload(policy: &Policy, minting: Minting<'_>, json: &str) -> String {
-    let inputs = decide::inputs(minting);
-    let explained = minting.target.template.explain(&inputs);
-    let hidden: Vec<&str> =
-        explained.iter().filter(|claim| is_sensitive(policy, claim.used)).map(|claim| claim.path).collect();
+    let hidden = Hidden::of_template(policy, &minting.target.template);
     if hidden.is_empty() {
         return json.to_owned();
     }
-    let mut claims = serde_json::from_str(json).unwrap_or_default();
-    mask(&mut claims, "", &hidden);
+    let mut claims: Value = serde_json::from_str(json).unwrap_or_default();
+    hidden.mask(&mut claims, |_| HIDDEN.to_owned());
     claims.to_string()
-}
-
-/// Puts a word in place of every claim at a hidden path.
-fn mask(claim: &mut Value, path: &str, hidden: &[&str]) {
-    if hidden.contains(&path) {
-        *claim = HIDDEN.into();
-        return;
-    }
-    match claim {
-        Value::Object(members) => {
-            for (key, member) in members {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                mask(member, &path, hidden);
-            }
-        }
-        // An absent item shifts those behind it: a list with a hidden item is hidden as a whole.
-        Value::Array(_) if hidden.iter().any(|own| own.starts_with(&format!("{path}["))) => {
-            *claim = HIDDEN.into();
-        }
-        _ => {}
-    }
 }
 
 /// What is shown in place of a sensitive value.
 const HIDDEN: &str = "(sensitive: not shown)";
-
-fn is_sensitive(policy: &Policy, used: &[Used]) -> bool {
-    used.iter().filter_map(|used| field(policy, used)).any(|field| field.sensitive)
-}
 
 fn field<'p>(policy: &'p Policy, used: &Used) -> Option<&'p Field> {
     match used {

@@ -5,7 +5,9 @@ pub mod demo;
 mod edge;
 mod explain;
 mod healthcheck;
+mod hidden;
 mod init;
+mod inspect;
 mod load;
 mod mint;
 mod out;
@@ -42,6 +44,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Rehearse: what would a visitor with these headers get?
     Mint(mint::MintArgs),
+    /// Take a token apart: what does it say, is it ours, is it as Pandium documents one?
+    Inspect(inspect::InspectArgs),
     /// Print a commented configuration to start from
     Init(init::InitArgs),
     /// Ask the running instance whether it is ready: for a container's HEALTHCHECK
@@ -49,6 +53,9 @@ enum Command {
     /// Try it: a stand-in app, a stand-in Pandium, and the sidecar between them
     Demo(demo::DemoArgs),
 }
+
+/// The configuration file, unless told otherwise.
+const CONFIG: &str = "config.yaml";
 
 /// Where the configuration is.
 #[derive(Args)]
@@ -59,7 +66,7 @@ struct ConfigArg {
         value_name = "FILE",
         env = "PANDIUM_SIDECAR_CONFIG",
         hide_env_values = true,
-        default_value = "config.yaml"
+        default_value = CONFIG
     )]
     config: PathBuf,
 }
@@ -75,6 +82,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Mint(args)) => mint::run(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Init(args)) => {
             init::run(&args);
             Ok(())

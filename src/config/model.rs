@@ -4,7 +4,7 @@ mod endpoint;
 mod pandium;
 
 pub use endpoint::{Endpoint, Listen, Remote, Upstream};
-pub use pandium::{Account, Address, Choice, Integration, Integrations, Key, Pandium, Target};
+pub use pandium::{Account, Address, Choice, Integration, Integrations, Kept, Key, Pandium, Target};
 
 use crate::fields::Field;
 use crate::protected::Protected;

@@ -151,7 +151,7 @@ fn one(index: usize, name: &str, entry: &Reader<'_>, context: &Context<'_>) -> O
 fn key(reader: &Reader<'_>, context: &Context<'_>) -> Option<Key> {
     let secret = secret::read(reader, context.around)?;
     let signer = secret.bytes.as_ref().map(Signer::new);
-    Some(Key { signer, encoding: secret.encoding.word(), source: secret.source })
+    Some(Key { signer, encoding: secret.encoding.word(), source: secret.source, kept: secret.kept })
 }
 
 /// `account`, where there are several: a key, a template, or nothing where a header says it.

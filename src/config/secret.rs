@@ -1,6 +1,7 @@
 //! Secrets: named in the file, read from elsewhere, and never shown.
 
 use super::leaf::{self, Wrong};
+use super::model::{Kept, Key};
 use super::reader::{MapReader, Reader};
 use super::root::Surroundings;
 use super::source::Source;
@@ -69,6 +70,7 @@ pub(super) struct Fetched {
     pub(super) bytes: Option<Secret>,
     pub(super) encoding: Encoding,
     pub(super) source: String,
+    pub(super) kept: Kept,
 }
 
 /// What may stand under `secret`.
@@ -134,13 +136,8 @@ fn is_reference(text: &str) -> bool {
 
 /// Where a secret is kept, and how that is called.
 struct Place {
-    at: At,
+    kept: Kept,
     shown: String,
-}
-
-enum At {
-    File(PathBuf),
-    Env(String),
 }
 
 /// `secret`: `{file: path}` or `{env: NAME}`.
@@ -162,11 +159,11 @@ pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fet
     let required = map.get("required").map_or(Some(true), |it| it.read(leaf::boolean));
     let (place, at) = place?;
     let (encoding, required) = (encoding?, required?);
-    let source = place.shown.clone();
+    let Place { kept, shown: source } = place;
     if around.options.without_secrets {
-        return Some(Fetched { bytes: None, encoding, source });
+        return Some(Fetched { bytes: None, encoding, source, kept });
     }
-    let bytes = match fetch(&place, around) {
+    let bytes = match fetch(&kept, &source, around.options.env) {
         Ok(raw) => Some(key(&raw, encoding, &at)?),
         Err(missing) if !required => {
             at.warn(format!("{missing}; until it is there nothing is minted"));
@@ -177,7 +174,7 @@ pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fet
             return None;
         }
     };
-    Some(Fetched { bytes, encoding, source })
+    Some(Fetched { bytes, encoding, source, kept })
 }
 
 fn place<'t>(map: &MapReader<'t>, dir: &Path) -> Option<(Place, Reader<'t>)> {
@@ -188,7 +185,7 @@ fn place<'t>(map: &MapReader<'t>, dir: &Path) -> Option<(Place, Reader<'t>)> {
             let named = path.components().count() > 1 || at.exists();
             let shown =
                 if named { path.display().to_string() } else { "the file that is named here".to_owned() };
-            Some((Place { at: At::File(at), shown }, if named { file } else { file.hiding() }))
+            Some((Place { kept: Kept::File(at), shown }, if named { file } else { file.hiding() }))
         }
         (None, Some(env)) => {
             let name = env.read(variable)?;
@@ -198,7 +195,7 @@ fn place<'t>(map: &MapReader<'t>, dir: &Path) -> Option<(Place, Reader<'t>)> {
             } else {
                 "the variable that is named here".to_owned()
             };
-            Some((Place { at: At::Env(name), shown }, if named { env } else { env.hiding() }))
+            Some((Place { kept: Kept::Env(name), shown }, if named { env } else { env.hiding() }))
         }
         (Some(_), Some(env)) => {
             env.error("a secret has one place: `file` or `env`");
@@ -224,13 +221,17 @@ fn variable(node: &Node) -> Result<String, Wrong> {
 }
 
 /// The raw text of a secret, or why it is missing.
-fn fetch(place: &Place, around: &Surroundings<'_>) -> Result<Zeroizing<Vec<u8>>, String> {
-    let raw = match &place.at {
-        At::File(path) => fetch_file(path, &place.shown)?,
-        At::Env(name) => (around.options.env)(name)
+fn fetch(
+    kept: &Kept,
+    shown: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Zeroizing<Vec<u8>>, String> {
+    let raw = match kept {
+        Kept::File(path) => fetch_file(path, shown)?,
+        Kept::Env(name) => env(name)
             .map(String::into_bytes)
             .map(Zeroizing::new)
-            .ok_or_else(|| format!("{} is not set", place.shown))?,
+            .ok_or_else(|| format!("{shown} is not set"))?,
     };
     let line = match raw.strip_suffix(b"\n") {
         Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
@@ -278,14 +279,7 @@ fn key(raw: &[u8], encoding: Encoding, at: &Reader<'_>) -> Option<Secret> {
         at.error(format!("the secret is a placeholder; put {giver} in its place"));
         return None;
     }
-    let digits = raw.trim_ascii();
-    let decoded = match encoding {
-        Encoding::Utf8 => Some(raw.to_vec()),
-        Encoding::Base64 => decode_base64(digits, &base64_simd::STANDARD, &base64_simd::STANDARD_NO_PAD),
-        Encoding::Base64Url => decode_base64(digits, &base64_simd::URL_SAFE, &base64_simd::URL_SAFE_NO_PAD),
-        Encoding::Hex => decode_hex(digits),
-    };
-    let Some(bytes) = decoded.filter(|bytes| !bytes.is_empty()) else {
+    let Some(bytes) = decode(raw, encoding) else {
         at.error(format!("the secret is not {}, as `encoding` says it is", encoding.word()));
         return None;
     };
@@ -302,6 +296,32 @@ fn key(raw: &[u8], encoding: Encoding, at: &Reader<'_>) -> Option<Secret> {
         at.warn("the secret ends in a space, which counts");
     }
     Some(Secret::new(bytes))
+}
+
+/// The bytes that are meant; there are some.
+fn decode(raw: &[u8], encoding: Encoding) -> Option<Vec<u8>> {
+    let digits = raw.trim_ascii();
+    let decoded = match encoding {
+        Encoding::Utf8 => Some(raw.to_vec()),
+        Encoding::Base64 => decode_base64(digits, &base64_simd::STANDARD, &base64_simd::STANDARD_NO_PAD),
+        Encoding::Base64Url => decode_base64(digits, &base64_simd::URL_SAFE, &base64_simd::URL_SAFE_NO_PAD),
+        Encoding::Hex => decode_hex(digits),
+    };
+    decoded.filter(|bytes| !bytes.is_empty())
+}
+
+impl Key {
+    /// The secret as every encoding reads it that can, for whoever asks which one was meant; or why it
+    /// is not there.
+    pub fn readings(
+        &self,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Vec<(&'static str, Secret)>, String> {
+        let raw = fetch(&self.kept, &self.source, env)?;
+        let read =
+            |(word, encoding): (&'static str, Encoding)| Some((word, Secret::new(decode(&raw, encoding)?)));
+        Ok(ENCODINGS.into_iter().filter_map(read).collect())
+    }
 }
 
 /// Other secrets than Pandium's are shared with somebody else.

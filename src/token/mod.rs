@@ -5,6 +5,7 @@
 //! itself to nobody but the delivery; only this module knows `jsonwebtoken`, the independent reader
 //! that verifies. Tokens of others, which say who a visitor is, are checked in [`verify`](mod@verify).
 
+pub mod documented;
 pub mod jwks;
 pub mod verify;
 
@@ -224,9 +225,16 @@ pub fn verify(token: &str, secret: &Secret) -> Result<serde_json::Value, Unverif
         .map_err(|error| Unverified(error.to_string()))
 }
 
+/// Whether a token is signed by HS256 with this secret, whatever it says and however old it is.
+pub fn is_signed_with(token: &str, secret: &Secret) -> bool {
+    let Some((signed, signature)) = token.rsplit_once('.') else { return false };
+    let key = DecodingKey::from_secret(secret.expose());
+    jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, Algorithm::HS256).unwrap_or(false)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Around, Life, Moment, Payload, Signer, TenantToken, verify};
+    use super::{Around, Life, Moment, Payload, Signer, TenantToken, is_signed_with, verify};
     use crate::redact::Secret;
     use std::convert::Infallible;
     use std::time::Duration;
@@ -268,6 +276,16 @@ mod tests {
         assert_eq!(verify(token, &secret).unwrap()["sub"], "1234567890");
         assert!(verify(token, &Secret::new(KEY.to_vec())).is_err());
         assert!(verify(&token.replace("SflK", "SflJ"), &secret).is_err());
+        assert!(is_signed_with(token, &secret));
+        for (token, secret) in [
+            (token, &Secret::new(KEY.to_vec())),
+            (&token.replace("SflK", "SflJ"), &secret),
+            (&token.replace("eyJz", "eyJy"), &secret),
+            (&format!("{token}="), &secret),
+            ("", &secret),
+        ] {
+            assert!(!is_signed_with(token, secret), "{token}");
+        }
     }
 
     #[test]

@@ -4,8 +4,6 @@
 //! asks the *sidecar*, the real one on a real configuration file; and that passes on to the
 //! *app*, or sends the visitor to a stand-in *Pandium*.
 
-pub mod documented;
-
 mod app;
 mod catalog;
 mod command;

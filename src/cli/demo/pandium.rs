@@ -1,10 +1,10 @@
 //! The stand-in Pandium: it verifies a tenant token as documented, and shows what it understood.
 
 use super::catalog::{ACCOUNT, INTEGRATIONS, Integration};
-use super::documented::deviations;
 use super::form;
 use super::pages::{self, Answer, Html, Policy, fill};
 use crate::redact::Secret;
+use crate::token::documented::{Look, deviations};
 use http::{Method, Request, StatusCode};
 use serde_json::Value;
 use std::fmt;
@@ -128,7 +128,8 @@ fn disagreements(integration: &Integration, claims: &Value) -> Vec<String> {
 }
 
 fn page(integration: &Integration, verified: &Verified, now: i64) -> Answer {
-    let mut found = deviations(&verified.header, &verified.claims, now);
+    let mut found =
+        deviations(&verified.header, &verified.claims, Look { on_arrival: true, for_install: true, now });
     found.extend(disagreements(integration, &verified.claims));
     let verdict =
         if found.is_empty() { "Pandium understood this" } else { "Pandium might not understand this" };

@@ -6,6 +6,7 @@ use crate::slug::Slug;
 use crate::token::Signer;
 use http::HeaderName;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// `pandium`: where visitors are sent, and with whose key.
@@ -57,8 +58,19 @@ pub struct Key {
     pub signer: Option<Signer>,
     /// `encoding`
     pub encoding: &'static str,
-    /// Where it is kept.
+    /// Where it is kept, for people.
     pub source: String,
+    /// Where it is kept.
+    pub kept: Kept,
+}
+
+/// Where a secret is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In this file.
+    File(PathBuf),
+    /// In this environment variable.
+    Env(String),
 }
 
 /// `integrations`: by name, and the one that stands for all others.

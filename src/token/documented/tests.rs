@@ -1,10 +1,16 @@
 // An index that is not there fails the test, as it should.
 #![allow(clippy::indexing_slicing)]
 
-use super::{HEADER, deviations};
+use super::{HEADER, Look, deviations};
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_700_000_005;
+
+/// As the demo's Pandium looks at a token.
+const ARRIVAL: Look = Look { on_arrival: true, for_install: true, now: NOW };
+
+/// As somebody does who has found one.
+const LATER: Look = Look { on_arrival: false, ..ARRIVAL };
 
 fn good() -> Value {
     json!({
@@ -44,7 +50,7 @@ fn the_documented_form_has_no_deviation() {
         with("/ti/xti/token", Some(json!("opaque"))),
     ];
     for claims in fine {
-        assert_eq!(deviations(HEADER, &claims, NOW), Vec::<String>::new(), "{claims}");
+        assert_eq!(deviations(HEADER, &claims, ARRIVAL), Vec::<String>::new(), "{claims}");
     }
 }
 
@@ -60,6 +66,9 @@ fn every_deviation_of_the_payload_is_named() {
         ("/iat", Some(json!(i64::MIN)), "iat is 9223372036854775807 s ago; a token is made for one request"),
         ("/jti", None, "jti is missing"),
         ("/jti", Some(json!(7)), "jti is a number, not text"),
+        ("/jti", Some(json!("")), "jti is empty"),
+        ("/jti", Some(json!("00000000000040008000000000000001")), "jti is not a UUID"),
+        ("/jti", Some(json!("00000000-0000-4000-8000-00000000000g")), "jti is not a UUID"),
         ("/sub", None, "sub is missing"),
         ("/sub", Some(json!(42)), "sub is a number, not text"),
         ("/sub", Some(json!("")), "sub is empty"),
@@ -85,9 +94,9 @@ fn every_deviation_of_the_payload_is_named() {
         ("/ti/xti/token", Some(json!(1)), "ti.xti.token is a number, not text"),
     ];
     for (pointer, value, expected) in cases {
-        assert_eq!(deviations(HEADER, &with(pointer, value), NOW), [expected], "{pointer}");
+        assert_eq!(deviations(HEADER, &with(pointer, value), ARRIVAL), [expected], "{pointer}");
     }
-    assert_eq!(deviations(HEADER, &json!([]), NOW), ["the payload is not a JSON object"]);
+    assert_eq!(deviations(HEADER, &json!([]), ARRIVAL), ["the payload is not a JSON object"]);
 }
 
 #[test]
@@ -102,7 +111,7 @@ fn every_deviation_of_the_header_is_named() {
         (b"\xff", "it is not a JSON object"),
     ];
     for (header, expected) in cases {
-        let found = deviations(header, &good(), NOW);
+        let found = deviations(header, &good(), ARRIVAL);
         let start = r#"the header is not exactly {"alg":"HS256","typ":"JWT"}: "#;
         assert_eq!(found, [format!("{start}{expected}")]);
     }
@@ -113,7 +122,39 @@ fn several_deviations_are_all_named_and_no_value_is_repeated() {
     let mut claims = with("/sub", Some(json!(["canary"])));
     claims["ti"]["ili"] = json!("canary");
     claims["exp"] = json!("canary");
-    let found = deviations(br#"{"alg":"canary"}"#, &claims, NOW);
+    let found = deviations(br#"{"alg":"canary"}"#, &claims, ARRIVAL);
     assert_eq!(found.len(), 4);
     assert!(!found.concat().contains("canary"));
+}
+
+#[test]
+fn a_token_that_was_found_may_be_old_and_may_have_an_end() {
+    for (pointer, value, expected) in [
+        ("/iat", Some(json!(NOW - 400_000_000)), None),
+        ("/exp", Some(json!(NOW + 60)), None),
+        ("/iat", Some(json!(NOW + 3)), Some("iat is 3 s in the future")),
+        ("/exp", Some(json!(NOW)), Some("exp was 0 s ago: it has expired")),
+        ("/exp", Some(json!(NOW - 7)), Some("exp was 7 s ago: it has expired")),
+        ("/exp", Some(json!("1")), Some("exp is text, not a whole number of seconds")),
+        ("/exp", Some(json!(1_700_000_000_000_i64)), Some("exp is in milliseconds; seconds are expected")),
+        ("/nbf", Some(json!(NOW)), Some("nbf is there; the documented payload has none")),
+    ] {
+        let found = deviations(HEADER, &with(pointer, value), LATER);
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{pointer}");
+    }
+}
+
+#[test]
+fn the_marketplace_is_for_no_integration() {
+    let market = Look { for_install: false, ..LATER };
+    for (pointer, value, expected) in [
+        ("/ti/xti", None, None),
+        ("/ti/xti", Some(json!({})), None),
+        ("/ti/xti/connector_name", None, None),
+        ("/ti/xti/connector_name", Some(json!(1)), Some("ti.xti.connector_name is a number, not text")),
+        ("/ti/xti", Some(json!(1)), Some("ti.xti is a number, not an object")),
+    ] {
+        let found = deviations(HEADER, &with(pointer, value), market);
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{pointer}");
+    }
 }
