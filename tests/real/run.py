@@ -17,7 +17,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from fixtures import accounts, decision, django, nginx, printed, wikis  # noqa: E402
+from fixtures import accounts, decision, deploy, django, nginx, printed, wikis  # noqa: E402
+from kit import shipped  # noqa: E402
 from kit.stage import Stage, Tally, Trouble  # noqa: E402
 
 FIXTURES = {
@@ -35,6 +36,7 @@ FIXTURES = {
     "django-handoff": django.handoff,
     "dokuwiki-probe": wikis.dokuwiki,
     "mediawiki-probe": wikis.mediawiki,
+    **deploy.FIXTURES,
 }
 
 
@@ -70,6 +72,9 @@ def main():
         with Stage(name, wanted.program.resolve(), tally) as stage:
             play(FIXTURES[name], stage, tally)
         print(f"--- {name}: {time.monotonic() - start:.1f} s", flush=True)
+    if wanted.only == list(FIXTURES):
+        left = shipped.unplayed()
+        tally.check(not left, "every file of deploy/ is played, or somebody else's (kit/shipped.py)", left)
     print(f"{tally.passed} passed, {tally.failed} failed")
     sys.exit(1 if tally.failed else 0)
 

@@ -60,6 +60,7 @@ from django.urls import path  # noqa: E402
 CUSTOMERS = {
     "zoe": ("42", "Northwind GmbH", "Zoë Müller", "crm-export,mailer"),
     "grace": ("77", "Bright Harbor Ltd", "Grace Okafor", ""),
+    "lena": ("99", "Long List SA", "Lena Long", ",".join(f"connector-{n:03}-of-a-long-name-00000000" for n in range(100))),
 }
 
 

@@ -10,7 +10,7 @@ APPS = Path(__file__).parent.parent / "apps"
 KEY = "0123456789abcdef0123456789abcdef"
 INSTALL = "/pandium/install/gwt2hs"
 LOGIN = "/accounts/login/"
-SUBS = {"acme-42", "acme-77"}
+SUBS = {"acme-42", "acme-77", "acme-99"}
 
 # Where the fields are read is a matter of the fixture: `{name: header}` and so on.
 FIELDS = """\
@@ -47,6 +47,9 @@ def claims(account, company, name, email, installed):
 
 ZOE = claims("acme-42", "Northwind GmbH", "Zoë Müller", "zoe@shop.example", ["crm-export", "mailer"])
 GRACE = claims("acme-77", "Bright Harbor Ltd", "Grace Okafor", "grace@shop.example", [])
+# Who makes a token of more than 4 KiB: what a page of memory holds, and many a proxy's buffer.
+MANY = [f"connector-{number:03}-of-a-long-name-00000000" for number in range(100)]
+LENA = claims("acme-99", "Long List SA", "Lena Long", "lena@shop.example", MANY)
 
 
 def said(claims):
@@ -66,14 +69,14 @@ class Shop:
         command += ["--bind", f"127.0.0.1:{self.port}", "shop:application"]
         self.program = stage.start("shop", *command, port=self.port, **environment)
 
-    def got(self, path):
-        """The headers of the requests for this path, in order, names in lower case."""
+    def got(self, path=None):
+        """The headers of the requests for this path, or for all, in order, names in lower case."""
         text = self.requests.read_text(encoding="utf-8") if self.requests.exists() else ""
         lines = map(json.loads, text.splitlines())
         return [
             {name.lower(): value for name, value in line["headers"].items()}
             for line in lines
-            if line["path"].split("?")[0] == path
+            if path in (None, line["path"].split("?")[0])
         ]
 
 

@@ -4,19 +4,18 @@ Rows A1–A3, A6, A7, B1, B3 and C1 of what went wrong elsewhere: each ends in a
 visitor is. `evil` is a customer that nobody is with.
 """
 
+from kit.shop import HEADERS
+
 ID = "X-Session-Account-Id"
+# What a header's name may hold besides letters, digits and `-`.
+ODD = "!#$%&'*+.^_`|~"
 LIES = {
     "a forged header": [(ID, "evil")],
-    "all headers forged": [
-        (ID, "evil"),
-        ("X-Session-Account-Name", "evil"),
-        ("X-Session-User-Email", "evil@x.example"),
-    ],
+    "all headers forged": [(name, "evil") for name in HEADERS],
     "a forged header, twice": [(ID, "evil"), (ID, "evil")],
     "its name in lower case": [(ID.lower(), "evil")],
-    "an alias with underscores": [("X_Session_Account_Id", "evil")],
+    **{f"an alias with {odd}": [(ID.replace("-", odd), "evil")] for odd in ODD},
     "an alias with one underscore": [("X-Session-Account_Id", "evil")],
-    "an alias with dots": [("X.Session.Account.Id", "evil")],
     "an alias with a mixture": [("X~Session!Account|Id", "evil")],
     "an alias beside the header": [(ID, "evil"), ("X_Session_Account_Id", "evil")],
     "nominated by Connection": [("Connection", f"close, {ID}")],
@@ -38,14 +37,14 @@ LIES = {
 }
 
 
-def lie(stage, pandium, visitor, address, sub, by="the sidecar"):
+def lie(stage, pandium, visitor, address, sub, by="the sidecar", lies=LIES):
     """Tries each lie as this visitor, who is `sub` or, with none, nobody."""
     who = "somebody" if sub else "nobody"
-    for what, headers in LIES.items():
+    for what, headers in lies.items():
         answer = visitor.once(address, *headers)
         minted = pandium.minted(answer.location)
         if minted:
-            holds = minted["claims"]["sub"] == sub
+            holds = minted["claims"]["sub"] == sub and "evil" not in str(minted["claims"])
             outcome = "their own token"
         else:
             holds = pandium.base not in answer.location and (400 <= answer.status < 500 or to_the_login(answer))

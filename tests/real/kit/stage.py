@@ -91,11 +91,11 @@ class Stage:
             self.ends.callback(program.end)
         return program
 
-    def sidecar(self, config, admin, name="sidecar"):
+    def sidecar(self, config, admin, name="sidecar", **environment):
         """The program under test, with this file."""
         path = self.write(f"{name}.yaml", config)
         command = [self.program, "serve", "--config", path, "--log", "trace", "--log-format", "json"]
-        program = self.begin(name, command, {})
+        program = self.begin(name, command, environment)
         self.sidecars.append(program)
         program.wait_for(admin)
         return program

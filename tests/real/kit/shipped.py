@@ -1,0 +1,75 @@
+"""The files of `deploy/`, as they are shipped: only addresses and paths are changed, whole lines at a time."""
+
+import re
+import sys
+from pathlib import Path
+
+from kit.edge import Edge
+from kit.shop import GRACE, KEY, LENA, ZOE
+from kit.stage import Trouble, free_ports
+
+DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
+# As `openssl rand -hex 32` makes one.
+SECRET = "4f7c1f0e9a6b5d38c2e17a90b4d6f8123c5e7092a1b4d6f8e0c2a496b8d0f213"
+# Here `sub` is the account's id alone.
+ZOE, GRACE, LENA = ({**claims, "sub": claims["sub"].removeprefix("acme-")} for claims in (ZOE, GRACE, LENA))
+# The files that a run has played.
+PLAYED = set()
+# Who sees to the rest of `deploy/`.
+ELSEWHERE = {
+    "identity": "tests/jwt/examples.rs",
+}
+SUBS = {claims["sub"] for claims in (ZOE, GRACE, LENA)}
+
+
+def shipped(name, lines):
+    """The text of a file, with each of these lines replaced wherever it stands; each has to be there."""
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    for old, new in lines.items():
+        text, count = re.subn(rf"(?m)^([ \t]*){re.escape(old)}$", lambda found, new=new: found[1] + new, text)
+        if not count:
+            raise Trouble(f"deploy/{name} has no line `{old}` any more")
+    PLAYED.add(name)
+    return text
+
+
+def unplayed():
+    """What `deploy/` has besides, pages apart."""
+    files = (path.relative_to(DEPLOY) for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".md")
+    return sorted(str(path) for path in files if path.parts[0] not in ELSEWHERE and str(path) not in PLAYED)
+
+
+class StandIn:
+    """The app that is shipped to try the files with: `session=zoe` is Zoe, without a login."""
+
+    def __init__(self, stage):
+        (self.port,) = free_ports(1)
+        PLAYED.add("stand-in-app.py")
+        stage.start("app", sys.executable, DEPLOY / "stand-in-app.py", self.port, port=self.port)
+
+
+class Play:
+    """An app, the sidecar with the file that is shipped for an edge, and a port for the edge."""
+
+    def __init__(self, stage, file, app):
+        self.stage, self.secret = stage, SECRET
+        self.pandium = stage.pandium({"acme": KEY})
+        self.app = app(stage)
+        self.listen, admin, self.port = free_ports(3)
+        # The secrets are where systemd puts them; the file says so itself.
+        stage.write("credentials/shared-secret", KEY)
+        stage.write("credentials/edge-secret", SECRET)
+        lines = {
+            "listen: 127.0.0.1:8710": f"listen: 127.0.0.1:{self.listen}\nadmin: 127.0.0.1:{admin}",
+            "environment: sandbox": f"base_url: {self.pandium.base}",
+        }
+        # Some have the app behind the sidecar, too.
+        upstream = "upstream: http://127.0.0.1:3000"
+        if upstream in (DEPLOY / file).read_text(encoding="utf-8").splitlines():
+            lines[upstream] = f"upstream: http://127.0.0.1:{self.app.port}"
+        stage.sidecar(shipped(file, lines), admin, CREDENTIALS_DIRECTORY=stage.folder / "credentials")
+        self.edge = Edge(stage, self.pandium, self.app, self.port, self.listen, ZOE, SECRET)
+
+    @property
+    def base(self):
+        return self.edge.base
