@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A stand-in for your app, to try the files here with: python3 deploy/stand-in-app.py [PORT]
+"""A stand-in for your app, to try the files here with: python3 deploy/stand-in-app.py [HOST:PORT]
 
 Whoever sends the cookie `session=zoe` is signed in. What /internal/session answers is what your app has
 to answer, too: 200 with these headers, each of them always, `-` where there is nothing to say; or 401.
@@ -45,4 +45,5 @@ class App(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int((sys.argv[1:] or ["3000"])[0])), App).serve_forever()
+    host, _, port = (sys.argv[1:] or ["127.0.0.1:3000"])[0].rpartition(":")
+    ThreadingHTTPServer((host, int(port)), App).serve_forever()

@@ -8,6 +8,7 @@
     reason = "a test may panic"
 )]
 
+use serde_yaml::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,17 @@ use std::process::{Command, Output};
 const EDGES: &[(&str, &str, &str, &str)] = &[
     ("nginx", "nginx", "topology-a.conf", "topology-a.yaml"),
     ("nginx", "nginx", "topology-b.conf", "topology-b.yaml"),
+    ("caddy", "caddy", "Caddyfile", "pandium.yaml"),
+    ("haproxy", "haproxy", "haproxy.cfg", "pandium.yaml"),
+    ("envoy", "envoy", "envoy.yaml", "pandium.yaml"),
+];
+
+/// Where `check --edge` has no lines: folder, the edge's file, the sidecar's, and the line that takes a
+/// header off.
+const BY_HAND: &[(&str, &str, &str, &str)] = &[
+    ("apache", "probe.conf", "probe.yaml", "requestheader unset @ early"),
+    ("apache", "remote-user.conf", "remote-user.yaml", "requestheader unset @ early"),
+    ("traefik", "dynamic.yaml", "pandium.yaml", "@: \"\""),
 ];
 
 fn deploy() -> PathBuf {
@@ -94,7 +106,8 @@ fn every_configuration_holds() {
         }
     }
     let _ = fs::remove_file(&scratch);
-    for (folder, _, _, file) in EDGES {
+    let by_hand = BY_HAND.iter().map(|(folder, _, file, _)| (folder, file));
+    for (folder, file) in EDGES.iter().map(|(folder, _, _, file)| (folder, file)).chain(by_hand) {
         assert!(found.contains(&format!("{folder}/{file}")), "{folder}/{file} is not found");
     }
 }
@@ -124,4 +137,70 @@ fn edges_say_what_is_printed_for_them() {
         let missing: Vec<_> = lines.clone().filter(|line| !said.contains(line)).collect();
         assert!(lines.count() > 5 && missing.is_empty(), "{}: {missing:#?}", folder.join(shipped).display());
     }
+}
+
+#[test]
+fn other_edges_take_every_protected_header_off() {
+    for (folder, shipped, file, line) in BY_HAND {
+        let folder = deploy().join(folder);
+        let text = fs::read_to_string(folder.join(shipped)).unwrap().to_lowercase();
+        let said: BTreeSet<_> = text.lines().map(str::trim).collect();
+        let printed = String::from_utf8(check(&folder.join(file), &[]).stdout).unwrap();
+        let protected = printed.lines().find_map(|line| line.strip_prefix("protects")).unwrap().trim();
+        let mut names = protected.split(", ").map(|name| line.replace('@', name));
+        let missing: Vec<_> = names.by_ref().filter(|line| !said.contains(line.as_str())).collect();
+        assert!(protected.contains("x-edge-secret"), "{printed}");
+        assert!(missing.is_empty(), "{}: {missing:#?}", folder.join(shipped).display());
+    }
+}
+
+/// What deploy/README.md says of it; whether Compose takes it, `.ci/run` asks a reader of its schema.
+#[test]
+fn compose_has_one_door_and_no_secret_in_sight() {
+    let text = fs::read_to_string(deploy().join("compose.yaml")).unwrap();
+    let file: Value = serde_yaml::from_str(&text).unwrap();
+    let services = file["services"].as_mapping().unwrap();
+    for (name, service) in services {
+        let name = name.as_str().unwrap();
+        let list = |key: &str| service[key].as_sequence().cloned().unwrap_or_default();
+        assert_eq!(list("ports").len(), usize::from(name == "sidecar"), "{name}");
+        assert_eq!(service["read_only"], Value::Bool(true), "{name}");
+        assert_eq!(list("cap_drop"), ["ALL"], "{name}");
+        assert_eq!(list("security_opt"), ["no-new-privileges:true"], "{name}");
+        assert_eq!(service["user"], "65532:65532", "{name}");
+        assert!(service.get("environment").is_none() && service.get("privileged").is_none(), "{name}");
+    }
+    let networks = |name: &str| services[name]["networks"].as_sequence().unwrap().clone();
+    assert_eq!(
+        (networks("app"), networks("sidecar")),
+        (vec!["back".into()], vec!["front".into(), "back".into()])
+    );
+    assert_eq!(file["networks"]["back"]["internal"], Value::Bool(true));
+    assert_eq!(services["sidecar"]["healthcheck"]["test"][2], "healthcheck");
+    let mounted = file["configs"]["sidecar"]["file"].as_str().unwrap();
+    assert!(deploy().join(mounted).is_file(), "{mounted}");
+    // Compose would fill in what it takes for its own variables.
+    let said = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    assert_eq!(said.filter(|line| line.contains('$')).count(), 0);
+}
+
+/// The pages of the project lead to files that are there.
+#[test]
+fn links_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files(&deploy(), &mut pages);
+    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut wrong = Vec::new();
+    for page in &pages {
+        let text = fs::read_to_string(page).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let local = links.filter(|link| !link.contains("://") && !link.starts_with("mailto:"));
+        for link in local.filter_map(|link| link.split('#').next()).filter(|link| !link.is_empty()) {
+            if !page.parent().unwrap().join(link).exists() {
+                wrong.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(pages.len() > 10 && wrong.is_empty(), "{wrong:#?}");
 }

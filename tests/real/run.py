@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from fixtures import accounts, decision, deploy, django, nginx, printed, wikis  # noqa: E402
+from fixtures import accounts, decision, deploy, django, nginx, printed, systemd, wikis  # noqa: E402
 from kit import shipped  # noqa: E402
 from kit.stage import Stage, Tally, Trouble  # noqa: E402
 
@@ -37,6 +37,7 @@ FIXTURES = {
     "dokuwiki-probe": wikis.dokuwiki,
     "mediawiki-probe": wikis.mediawiki,
     **deploy.FIXTURES,
+    "systemd-unit": systemd.unit,
 }
 
 

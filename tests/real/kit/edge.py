@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kit.browser import ask
+from kit.browser import Browser, ask
 from kit.shop import HEADERS, INSTALL, said
-from kit.spoof import ODD, refused
+from kit.spoof import LIES as SPOOFS
+from kit.spoof import ODD, lie, refused
 
 NAME = "X-Edge-Secret"
 LIES = {
@@ -81,6 +82,25 @@ class Edge:
         answer = ask(straight, [*forged, (NAME, self.secret)], source="127.0.0.2")
         right = refused(answer, 403, "untrusted-peer")
         self.stage.check(right, "the secret from another address is untrusted-peer", answer)
+
+    def asked(self, visitor):
+        """With `from: probe`, around the edge: nobody is anybody by headers, and whoever is signed in is no more
+        than that; and without the secret their word about their address counts for nothing."""
+        straight = f"http://localhost:{self.listen}"
+        for who, sub in ((visitor, self.claims["sub"]), (Browser(), None)):
+            lie(self.stage, self.pandium, who, straight + INSTALL, sub, by="the sidecar itself", lies=SPOOFS | LIES)
+        visitor.once(straight + "/?around", *SAID, (NAME, "a guess"))
+        got = self.shop.got("/")[-1]
+        told = (got.get("x-forwarded-for"), got.get("x-forwarded-host"), got.get("forwarded"), got.get(NAME.lower()))
+        right = told == ("127.0.0.1", f"localhost:{self.listen}", None, None)
+        self.stage.check(right, "around the edge the app hears what the sidecar sees", told)
+
+    def asks(self, visitor):
+        """Whoever asks the app who somebody is does not hand on what they say of themselves."""
+        answer = visitor.once(self.base + INSTALL, *SAID)
+        got = self.shop.got("/internal/session")[-1]
+        told = {name: value for name, value in got.items() if "203.0.113.9" in value or "forged" in value}
+        self.stage.check(self.pandium.minted(answer.location) and not told, "the app is asked by the edge's word", told)
 
     def unheard(self, visitor):
         """Where everything goes through the sidecar: the app sees no secret, and no guess at it."""

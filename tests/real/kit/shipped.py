@@ -17,7 +17,9 @@ ZOE, GRACE, LENA = ({**claims, "sub": claims["sub"].removeprefix("acme-")} for c
 PLAYED = set()
 # Who sees to the rest of `deploy/`.
 ELSEWHERE = {
-    "identity": "tests/jwt/examples.rs",
+    "identity": "tests/jwt/examples.rs feeds each file with tokens of its issuer",
+    "compose.yaml": ".ci/run has dclint read it, and tests/deploy.rs holds what it promises",
+    "traefik": "nobody: there is no package to run, and each file says so",
 }
 SUBS = {claims["sub"] for claims in (ZOE, GRACE, LENA)}
 
@@ -45,29 +47,32 @@ class StandIn:
     def __init__(self, stage):
         (self.port,) = free_ports(1)
         PLAYED.add("stand-in-app.py")
-        stage.start("app", sys.executable, DEPLOY / "stand-in-app.py", self.port, port=self.port)
+        stage.start("app", sys.executable, DEPLOY / "stand-in-app.py", f"127.0.0.1:{self.port}", port=self.port)
 
 
 class Play:
     """An app, the sidecar with the file that is shipped for an edge, and a port for the edge."""
 
-    def __init__(self, stage, file, app):
+    def __init__(self, stage, file, app, container=False):
         self.stage, self.secret = stage, SECRET
         self.pandium = stage.pandium({"acme": KEY})
         self.app = app(stage)
-        self.listen, admin, self.port = free_ports(3)
-        # The secrets are where systemd puts them; the file says so itself.
-        stage.write("credentials/shared-secret", KEY)
+        self.listen, self.admin, self.port = free_ports(3)
+        key = stage.write("credentials/shared-secret", KEY)
         stage.write("credentials/edge-secret", SECRET)
+        listens, behind = ("0.0.0.0:8710", "app:3000") if container else ("127.0.0.1:8710", "127.0.0.1:3000")
         lines = {
-            "listen: 127.0.0.1:8710": f"listen: 127.0.0.1:{self.listen}\nadmin: 127.0.0.1:{admin}",
+            f"listen: {listens}": f"listen: 127.0.0.1:{self.listen}\nadmin: 127.0.0.1:{self.admin}",
             "environment: sandbox": f"base_url: {self.pandium.base}",
         }
         # Some have the app behind the sidecar, too.
-        upstream = "upstream: http://127.0.0.1:3000"
+        upstream = f"upstream: http://{behind}"
         if upstream in (DEPLOY / file).read_text(encoding="utf-8").splitlines():
             lines[upstream] = f"upstream: http://127.0.0.1:{self.app.port}"
-        stage.sidecar(shipped(file, lines), admin, CREDENTIALS_DIRECTORY=stage.folder / "credentials")
+        if container:
+            lines["secret: { file: /run/secrets/pandium/shared-secret }"] = f"secret: {{ file: {key} }}"
+        # Elsewhere the secrets are where systemd puts them; the file says so itself.
+        stage.sidecar(shipped(file, lines), self.admin, CREDENTIALS_DIRECTORY=stage.folder / "credentials")
         self.edge = Edge(stage, self.pandium, self.app, self.port, self.listen, ZOE, SECRET)
 
     @property
