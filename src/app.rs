@@ -1,20 +1,19 @@
 //! Wiring and life cycle: bind everything, serve, and end in order.
 
 use crate::config::Config;
-use crate::config::model::{Limits, Listen, Shutdown};
+use crate::config::model::{Endpoint, Listen, LogFormat, Shutdown};
 use crate::server::admin;
-use crate::server::connection::{Origin, Phase};
+use crate::server::connection::{Bounds, Origin, Phase};
+use crate::server::edition::{self, Edition, Post, Turn};
 use crate::server::listener::{Bound, Listener, Manner, Shared};
-use crate::server::service::{self, Service};
 use crate::server::status::Status;
 use crate::server::worker::Worker;
-use crate::session::jwks;
 use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// Why the program cannot start.
@@ -37,15 +36,17 @@ pub struct Running {
     /// What the operator is told.
     pub status: Status,
     phase: watch::Sender<Phase>,
-    workers: Vec<Worker>,
+    workers: Vec<Crew>,
     admin_phase: watch::Sender<Phase>,
     admin_worker: Option<Worker>,
-    shutdown: Shutdown,
-    /// Kept for their files, and to be shared.
+    /// What serves.
+    edition: Arc<Edition>,
+    fixed: Fixed,
+    /// Kept for their files, and to be told of the next edition.
     listeners: Vec<Listener>,
     _admin_listener: Option<Listener>,
-    /// What goes on beside the requests, and ends with the program.
-    _beside: JoinSet<()>,
+    /// What goes on beside the requests, and ends with the edition.
+    beside: JoinSet<()>,
 }
 
 /// A sidecar needs one or two.
@@ -56,30 +57,27 @@ pub fn default_workers() -> NonZeroUsize {
 
 /// Binds every listener, and serves on all of them or on none.
 pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, StartError> {
+    let bounds = Bounds::of(&config);
     let mut listeners = Vec::with_capacity(config.listen.len());
     for listen in &config.listen {
-        listeners.push(bind(listen).await?);
+        listeners.push(bind(listen, bounds).await?);
     }
     let admin = match &config.admin {
-        Some(admin) => Some(bind(admin).await?),
+        Some(admin) => Some(bind(admin, bounds).await?),
         None => None,
     };
-    let config = Arc::new(config);
     let (phase, phases) = watch::channel(Phase::Serving);
     let (admin_phase, admin_phases) = watch::channel(Phase::Serving);
     let status = Status::new(&config);
     let admin_worker = match &admin {
-        Some(listener) => Some(start_admin(listener, &config, status.clone(), admin_phases)?),
+        Some(listener) => Some(start_admin(listener, status.clone(), admin_phases)?),
         None => None,
     };
-    let mut beside = JoinSet::new();
-    let issuer = service::issuer(&config);
-    if let Some(issuer) = &issuer {
-        beside.spawn(Arc::clone(issuer).keep());
-    }
-    let manner = Manner::new(config.limits, config.timeouts);
+    let permits = Arc::new(Semaphore::new(config.limits.connections));
+    let fixed = Fixed::of(&config);
+    let edition = Arc::new(Edition::first(config));
     let workers = (0..workers.get())
-        .map(|_| start_worker(&listeners, &manner, &config, issuer.as_ref(), &phases))
+        .map(|_| Crew::start(&listeners, &permits, &edition, &phases))
         .collect::<Result<_, _>>()?;
     status.set_ready(true);
     Ok(Running {
@@ -90,50 +88,105 @@ pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, Sta
         workers,
         admin_phase,
         admin_worker,
-        shutdown: config.shutdown,
+        beside: beside(&edition),
+        edition,
+        fixed,
         listeners,
         _admin_listener: admin,
-        _beside: beside,
     })
 }
 
-fn start_worker(
-    listeners: &[Listener],
-    manner: &Manner,
-    config: &Arc<Config>,
-    issuer: Option<&Arc<jwks::Source>>,
-    phases: &watch::Receiver<Phase>,
-) -> Result<Worker, StartError> {
-    let sockets = listeners.iter().map(Listener::share).collect::<Result<_, _>>();
-    let (config, issuer) = (Arc::clone(config), issuer.cloned());
-    let handler = move || {
-        let service = Arc::new(Service::new(config, issuer));
-        move |origin: Arc<Origin>, request| {
-            let service = Arc::clone(&service);
-            async move { service.answer(&origin, request).await }
-        }
-    };
-    sockets
-        .and_then(|sockets| Worker::start(sockets, manner.clone(), handler, phases.clone()))
-        .map_err(StartError::Runtime)
+/// What goes on beside the requests of an edition.
+fn beside(edition: &Edition) -> JoinSet<()> {
+    edition.issuer.iter().map(|issuer| Arc::clone(issuer).keep()).collect()
 }
+
+/// A worker, and the way to give it the next edition.
+struct Crew {
+    worker: Worker,
+    turns: mpsc::UnboundedSender<Turn>,
+}
+
+impl Crew {
+    fn start(
+        listeners: &[Listener],
+        permits: &Arc<Semaphore>,
+        edition: &Arc<Edition>,
+        phases: &watch::Receiver<Phase>,
+    ) -> Result<Self, StartError> {
+        let sockets = listeners.iter().map(Listener::share).collect::<Result<_, _>>();
+        let (turns, coming) = mpsc::unbounded_channel();
+        let edition = Arc::clone(edition);
+        let handler = move || {
+            let post = Post::take(&edition, coming);
+            move |origin: Arc<Origin>, request| {
+                let service = post.service();
+                async move { service.answer(&origin, request).await }
+            }
+        };
+        let worker = sockets
+            .and_then(|sockets| Worker::start(sockets, Arc::clone(permits), handler, phases.clone()))
+            .map_err(StartError::Runtime)?;
+        Ok(Self { worker, turns })
+    }
+}
+
+/// How many connections the operator has at most.
+const OPERATORS: usize = 64;
 
 /// The operator has a worker of their own: health is told however busy the others are.
 fn start_admin(
     listener: &Listener,
-    config: &Config,
     status: Status,
     phases: watch::Receiver<Phase>,
 ) -> Result<Worker, StartError> {
-    let manner = Manner::new(Limits { connections: 64, ..config.limits }, config.timeouts);
     let handler = move || {
         move |_, request| {
             let answer = admin::answer(&request, &status);
             async move { answer }
         }
     };
-    let sockets = |socket: Shared| Worker::start(vec![socket], manner, handler, phases);
+    let permits = Arc::new(Semaphore::new(OPERATORS));
+    let sockets = |socket: Shared| Worker::start(vec![socket], permits, handler, phases);
     listener.share().and_then(sockets).map_err(StartError::Runtime)
+}
+
+/// What is settled at the start, and what the file said of it then.
+struct Fixed {
+    listen: Vec<(Endpoint, Option<u32>)>,
+    admin: Option<Listen>,
+    connections: usize,
+    format: Option<LogFormat>,
+}
+
+impl Fixed {
+    fn of(config: &Config) -> Self {
+        Self {
+            listen: config.listen.iter().map(|listen| (listen.at.clone(), listen.mode)).collect(),
+            admin: config.admin.clone(),
+            connections: config.limits.connections,
+            format: config.log.format,
+        }
+    }
+
+    /// The keys of a later file that count after a restart alone.
+    fn differences(&self, config: &Config) -> Vec<&'static str> {
+        let later = Self::of(config);
+        [
+            ("listen", !is_permutation(&self.listen, &later.listen)),
+            ("admin", self.admin != later.admin),
+            ("limits.connections", self.connections != later.connections),
+            ("log.format", self.format != later.format),
+        ]
+        .into_iter()
+        .filter_map(|(key, differs)| differs.then_some(key))
+        .collect()
+    }
+}
+
+/// No address is listed twice.
+fn is_permutation<T: PartialEq>(one: &[T], other: &[T]) -> bool {
+    one.len() == other.len() && one.iter().all(|item| other.contains(item))
 }
 
 /// SIGTERM, or Ctrl-C; listened for from now on.
@@ -148,8 +201,8 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()> + use<>> {
     })
 }
 
-async fn bind(listen: &Listen) -> Result<Listener, StartError> {
-    Listener::bind(listen).await.map_err(|error| StartError::Bind(listen.at.to_string(), error))
+async fn bind(listen: &Listen, bounds: Bounds) -> Result<Listener, StartError> {
+    Listener::bind(listen, bounds).await.map_err(|error| StartError::Bind(listen.at.to_string(), error))
 }
 
 impl Running {
@@ -163,6 +216,31 @@ impl Running {
         }
     }
 
+    /// Serves by this configuration from now on. What is under way ends by the one that it began with,
+    /// and no connection is closed.
+    pub async fn adopt(&mut self, config: Config) {
+        let edition = Arc::new(self.edition.next(config));
+        let known = |issuer| self.edition.issuer.as_ref().is_some_and(|own| Arc::ptr_eq(own, issuer));
+        let stays = edition.issuer.as_ref().is_none_or(known);
+        if let (Some(issuer), false) = (&edition.issuer, stays) {
+            issuer.prime().await;
+        }
+        let config = &edition.config;
+        for (listener, (at, _)) in self.listeners.iter().zip(&self.fixed.listen) {
+            if let Some(listen) = config.listen.iter().find(|listen| listen.at == *at) {
+                listener.mend(Manner::new(listen, Bounds::of(config)));
+            }
+        }
+        let turns: Vec<_> = self.workers.iter().map(|crew| crew.turns.clone()).collect();
+        edition::turn(&turns, &edition).await;
+        if !stays || edition.issuer.is_none() {
+            self.beside = beside(&edition);
+        }
+        let restart = self.fixed.differences(config);
+        self.status.serves(edition.generation, config, restart);
+        self.edition = edition;
+    }
+
     /// Serves until `signal`, and ends in order: not ready, still accepting for `shutdown.delay`,
     /// then finishing what is in flight within `shutdown.grace`.
     pub async fn until(self, signal: impl Future<Output = ()>) {
@@ -173,18 +251,18 @@ impl Running {
     /// Ends in order, now.
     pub async fn end(mut self) {
         self.status.set_ready(false);
-        tracing::info!(delay = ?self.shutdown.delay, grace = ?self.shutdown.grace, "stopping");
-        tokio::time::sleep(self.shutdown.delay).await;
+        let Shutdown { delay, grace } = self.edition.config.shutdown;
+        tracing::info!(?delay, ?grace, "stopping");
+        tokio::time::sleep(delay).await;
         self.listeners.clear();
         self.phase.send_replace(Phase::Draining);
         let phase = self.phase.clone();
-        let grace = self.shutdown.grace;
         let cut = tokio::spawn(async move {
             tokio::time::sleep(grace).await;
             tracing::warn!("shutdown.grace is over, requests in flight are cut off");
             phase.send_replace(Phase::Cut);
         });
-        for worker in self.workers.drain(..) {
+        for Crew { worker, .. } in self.workers.drain(..) {
             worker.end().await;
         }
         cut.abort();

@@ -24,9 +24,39 @@ const KEEPALIVE: Duration = Duration::from_millis(1500);
 
 /// Connections to one place, and how long to wait there.
 pub struct Client {
+    way: Way,
     connector: Connector,
     pool: Arc<Pool>,
+}
+
+/// All that makes a client: two of one way are as good as one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Way {
+    at: Remote,
+    keepalive: Duration,
     response: Duration,
+    connect: Duration,
+}
+
+impl Way {
+    /// The way to the app.
+    pub fn new(upstream: &Upstream, timeouts: &Timeouts) -> Self {
+        let Timeouts { response, connect, .. } = *timeouts;
+        Self { at: upstream.at.clone(), keepalive: upstream.keepalive, response, connect }
+    }
+
+    /// The way to a program that is asked short questions.
+    pub fn to(at: Remote, patience: Duration, timeouts: &Timeouts) -> Self {
+        Self { at, keepalive: KEEPALIVE, response: patience, connect: timeouts.connect }
+    }
+
+    /// A client for it: the previous one with its open connections, if that went the same way.
+    pub fn client(self, previous: Option<&Arc<Client>>) -> Arc<Client> {
+        match previous.filter(|previous| previous.way == self) {
+            Some(previous) => Arc::clone(previous),
+            None => Arc::new(Client::new(self)),
+        }
+    }
 }
 
 /// Why the app gave no answer.
@@ -52,18 +82,14 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 impl Client {
-    /// A client for this app.
-    pub fn new(upstream: &Upstream, timeouts: &Timeouts) -> Self {
-        Self::pooled(upstream.at.clone(), upstream.keepalive, timeouts.response, timeouts.connect)
+    fn new(way: Way) -> Self {
+        let (connector, pool) = (Connector::new(way.at.clone(), way.connect), Pool::new(way.keepalive));
+        Self { way, connector, pool }
     }
 
-    /// A client for a program that is asked short questions.
-    pub fn to(at: Remote, patience: Duration, timeouts: &Timeouts) -> Self {
-        Self::pooled(at, KEEPALIVE, patience, timeouts.connect)
-    }
-
-    fn pooled(at: Remote, keepalive: Duration, response: Duration, connect: Duration) -> Self {
-        Self { connector: Connector::new(at, connect), pool: Pool::new(keepalive), response }
+    /// The way that it goes.
+    pub fn way(&self) -> &Way {
+        &self.way
     }
 
     /// Sends a request, and waits for the head of its answer. The wait begins anew with every piece
@@ -112,7 +138,7 @@ impl Client {
         match activity.filter(|activity| !activity.has_ended()) {
             None => Download::of(answer, line, &self.pool).await,
             Some(activity) => {
-                tokio::spawn(go_on(line, activity.clone(), self.response, Arc::clone(&self.pool)));
+                tokio::spawn(go_on(line, activity.clone(), self.way.response, Arc::clone(&self.pool)));
                 Download::early(answer, &self.pool)
             }
         }
@@ -122,8 +148,8 @@ impl Client {
     where
         F: Future<Output = Asked>,
     {
-        let late = NoAnswer::Late(self.response);
-        in_time(activity, self.response, answer).await.map_err(|_| late)
+        let late = NoAnswer::Late(self.way.response);
+        in_time(activity, self.way.response, answer).await.map_err(|_| late)
     }
 }
 

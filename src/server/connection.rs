@@ -11,6 +11,7 @@
 //! parked it is a socket, a timer and a small task.
 
 use super::patience::{Beat, Open, Pulse, Watched};
+use crate::config::Config;
 use crate::config::model::{Limits, Timeouts};
 use crate::proxy::body::{Arriving, Body, BodyError};
 use crate::proxy::tunnel::{Switch, carry};
@@ -81,6 +82,13 @@ pub struct Bounds {
     pub limits: Limits,
     /// On waits.
     pub timeouts: Timeouts,
+}
+
+impl Bounds {
+    /// Those of a configuration.
+    pub fn of(config: &Config) -> Self {
+        Self { limits: config.limits, timeouts: config.timeouts }
+    }
 }
 
 /// Whether connections may go on taking requests.

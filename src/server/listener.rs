@@ -3,7 +3,7 @@
 use super::connection::{self, Bounds, Origin, Phase};
 use super::reply;
 use super::socket::{SocketFile, refuse_live_socket};
-use crate::config::model::{Endpoint, Limits, Listen, Timeouts};
+use crate::config::model::{Endpoint, Listen};
 use crate::proxy::body::{Arriving, Body};
 use crate::stream::Stream;
 use crate::tls::ServerTls;
@@ -30,7 +30,7 @@ pub struct Listener {
     socket: Socket,
     /// Of a unix socket; it goes with this.
     _file: Option<SocketFile>,
-    tls: Option<ServerTls>,
+    manner: watch::Sender<Manner>,
 }
 
 enum Socket {
@@ -58,7 +58,7 @@ impl fmt::Display for Bound {
 
 impl Listener {
     /// Binds. A socket file that nobody answers is replaced; a live one is an error.
-    pub async fn bind(listen: &Listen) -> io::Result<Self> {
+    pub async fn bind(listen: &Listen, bounds: Bounds) -> io::Result<Self> {
         let (socket, bound, file) = match &listen.at {
             Endpoint::Tcp { host, port } => {
                 let listener = TcpListener::bind((host.as_str(), *port)).await?;
@@ -71,7 +71,12 @@ impl Listener {
                 (Socket::Unix(listener.into_std()?), Bound::Unix(path.clone()), Some(file))
             }
         };
-        Ok(Self { bound, socket, _file: file, tls: listen.tls.clone() })
+        Ok(Self { bound, socket, _file: file, manner: watch::Sender::new(Manner::new(listen, bounds)) })
+    }
+
+    /// Serves in this manner whoever comes from now on.
+    pub fn mend(&self, manner: Manner) {
+        self.manner.send_replace(manner);
     }
 
     /// The same socket once more, for another runtime. One socket for all, rather than one each with
@@ -81,14 +86,14 @@ impl Listener {
             Socket::Tcp(listener) => listener.try_clone().map(Socket::Tcp),
             Socket::Unix(listener) => listener.try_clone().map(Socket::Unix),
         };
-        Ok(Shared { socket: socket?, tls: self.tls.clone() })
+        Ok(Shared { socket: socket?, manner: self.manner.subscribe() })
     }
 }
 
 /// A worker's own handle of a bound socket.
 pub struct Shared {
     socket: Socket,
-    tls: Option<ServerTls>,
+    manner: watch::Receiver<Manner>,
 }
 
 enum Acceptor {
@@ -126,20 +131,17 @@ impl Acceptor {
 /// How many bytes may wait in the kernel to be sent before it says that more can be written.
 const UNSENT: u32 = 16 << 10;
 
-/// How connections are to be served.
+/// How the connections of a listener are to be served.
 #[derive(Clone)]
 pub struct Manner {
-    /// For each of them.
-    pub bounds: Bounds,
-    /// One permit for each connection, over all listeners and workers.
-    pub permits: Arc<Semaphore>,
+    bounds: Bounds,
+    tls: Option<ServerTls>,
 }
 
 impl Manner {
-    /// Serves within these bounds.
-    pub fn new(limits: Limits, timeouts: Timeouts) -> Self {
-        let permits = Arc::new(Semaphore::new(limits.connections));
-        Self { bounds: Bounds { limits, timeouts }, permits }
+    /// As this listener's are, within these bounds.
+    pub fn new(listen: &Listen, bounds: Bounds) -> Self {
+        Self { bounds, tls: listen.tls.clone() }
     }
 }
 
@@ -156,8 +158,8 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 
 /// Accepts until the phase says to stop. Each connection holds `open` as long as it lives.
 pub async fn accept<H, F>(
-    Shared { socket, tls }: Shared,
-    manner: Manner,
+    Shared { socket, mut manner }: Shared,
+    permits: Arc<Semaphore>,
     handler: H,
     mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
@@ -169,6 +171,7 @@ pub async fn accept<H, F>(
         Ok(acceptor) => acceptor,
         Err(error) => return tracing::error!(%error, "cannot listen"),
     };
+    let mut newest = manner.borrow_and_update().clone();
     let mut short = false;
     loop {
         let accepted = tokio::select! {
@@ -178,8 +181,11 @@ pub async fn accept<H, F>(
         match accepted {
             Ok((stream, peer)) => {
                 short = false;
-                let knock = Knock { stream, peer, tls: tls.clone() };
-                spawn(knock, &manner, handler.clone(), phase.clone(), open.clone());
+                if manner.has_changed().unwrap_or_default() {
+                    newest = manner.borrow_and_update().clone();
+                }
+                let knock = Knock { stream, peer, manner: newest.clone() };
+                spawn(knock, &permits, handler.clone(), phase.clone(), open.clone());
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
@@ -197,14 +203,14 @@ pub async fn accept<H, F>(
 struct Knock {
     stream: Stream,
     peer: Peer,
-    /// How to shake hands; the listener's newest.
-    tls: Option<ServerTls>,
+    /// The newest, when they came.
+    manner: Manner,
 }
 
 impl Knock {
     /// Lets them in: after the handshake where there is one.
     async fn enter(self, patience: Duration) -> Option<(Stream, Origin)> {
-        match self.tls {
+        match self.manner.tls {
             // In a box, as what a handshake needs would be a part of every connection's task.
             Some(tls) => Box::pin(shake(self.stream, self.peer, tls, patience)).await,
             None => Some((self.stream, Origin::new(self.peer, None))),
@@ -226,7 +232,7 @@ async fn shake(stream: Stream, peer: Peer, tls: ServerTls, patience: Duration) -
 
 fn spawn<H, F>(
     knock: Knock,
-    manner: &Manner,
+    permits: &Arc<Semaphore>,
     handler: H,
     mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
@@ -234,7 +240,7 @@ fn spawn<H, F>(
     H: Fn(Arc<Origin>, Request<Arriving>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let Ok(permit) = Arc::clone(&manner.permits).try_acquire_owned() else {
+    let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
         tokio::spawn(async {
             if let Some((stream, _)) = knock.enter(TURNING_AWAY).await {
                 reply::turn_away(stream).await;
@@ -242,7 +248,7 @@ fn spawn<H, F>(
         });
         return;
     };
-    let bounds = manner.bounds;
+    let bounds = knock.manner.bounds;
     tokio::spawn(async move {
         let entered = tokio::select! {
             biased;

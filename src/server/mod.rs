@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod connection;
+pub mod edition;
 pub mod listener;
 pub mod page;
 pub mod patience;

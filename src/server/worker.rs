@@ -2,7 +2,7 @@
 //! worker keeps nobody else waits for.
 
 use super::connection::{Origin, Phase};
-use super::listener::{self, Manner, Shared};
+use super::listener::{self, Shared};
 use crate::proxy::body::{Arriving, Body};
 use http::{Request, Response};
 use std::convert::Infallible;
@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 /// A thread that serves.
 pub struct Worker {
@@ -20,10 +20,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Serves on these sockets until the phase says to end. `handler` is made within the worker.
+    /// Serves on these sockets until the phase says to end, with a permit for each connection.
+    /// `handler` is made within the worker.
     pub fn start<M, H, F>(
         sockets: Vec<Shared>,
-        manner: Manner,
+        permits: Arc<Semaphore>,
         handler: M,
         phase: watch::Receiver<Phase>,
     ) -> io::Result<Self>
@@ -35,7 +36,7 @@ impl Worker {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (alive, ended) = mpsc::channel(1);
         let run = move || {
-            run(&runtime, sockets, &manner, handler, phase);
+            run(&runtime, sockets, &permits, handler, phase);
             runtime.shutdown_background();
             drop(alive);
         };
@@ -55,7 +56,7 @@ impl Worker {
 fn run<M, H, F>(
     runtime: &Runtime,
     sockets: Vec<Shared>,
-    manner: &Manner,
+    permits: &Arc<Semaphore>,
     handler: M,
     mut phase: watch::Receiver<Phase>,
 ) where
@@ -69,7 +70,7 @@ fn run<M, H, F>(
         for socket in sockets {
             tokio::spawn(listener::accept(
                 socket,
-                manner.clone(),
+                Arc::clone(permits),
                 handler.clone(),
                 phase.clone(),
                 open.clone(),

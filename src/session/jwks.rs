@@ -3,13 +3,13 @@
 
 use crate::config::model::{JwksUrl, Jwt, Timeouts};
 use crate::proxy::body::Body;
-use crate::proxy::client::Client;
+use crate::proxy::client::{Client, Way};
 use crate::token::jwks::{JwksFault, KeySet};
-use crate::token::verify::Verifier;
+use crate::token::verify::{Algorithm, Verifier};
 use http::header::{ACCEPT, HOST, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Limited};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
@@ -29,9 +29,12 @@ const OURSELVES: &str = concat!("pandium-sidecar/", env!("CARGO_PKG_VERSION"));
 
 /// Where the keys come from.
 pub struct Source {
-    client: Client,
+    client: Arc<Client>,
     url: JwksUrl,
-    verifier: Arc<Verifier>,
+    /// Which keys are of use.
+    algorithms: Vec<Algorithm>,
+    /// Whom they are for: the newest configuration's.
+    verifier: RwLock<Arc<Verifier>>,
     /// When they were last asked for; held while they are.
     asked: Mutex<Option<Instant>>,
 }
@@ -54,18 +57,46 @@ enum NoKeys {
 }
 
 impl Source {
-    /// The source of a verifier's keys, where they do not stand in a file.
-    pub fn of(jwt: &Jwt, timeouts: &Timeouts) -> Option<Arc<Self>> {
+    /// The source of a verifier's keys, where they do not stand in a file: the previous one with the
+    /// keys that it has, if they come from the same place.
+    pub fn of(jwt: &Jwt, timeouts: &Timeouts, previous: Option<&Arc<Self>>) -> Option<Arc<Self>> {
         let url = jwt.url.clone()?;
-        let client = Client::to(url.at.clone(), PATIENCE, timeouts);
-        Some(Arc::new(Self { client, url, verifier: Arc::clone(&jwt.verifier), asked: Mutex::default() }))
+        let way = Way::to(url.at.clone(), PATIENCE, timeouts);
+        let algorithms = jwt.verifier.algorithms.clone();
+        let same =
+            |own: &&Arc<Self>| *own.client.way() == way && own.url == url && own.algorithms == algorithms;
+        if let Some(previous) = previous.filter(same) {
+            previous.fill(&jwt.verifier);
+            return Some(Arc::clone(previous));
+        }
+        let verifier = RwLock::new(Arc::clone(&jwt.verifier));
+        let client = way.client(None);
+        Some(Arc::new(Self { client, url, algorithms, verifier, asked: Mutex::default() }))
+    }
+
+    /// From now on the keys are for this one, and it gets those that are there.
+    fn fill(&self, verifier: &Arc<Verifier>) {
+        let mut own = self.verifier.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = own.public_keys() {
+            verifier.replace_keys(keys);
+        }
+        *own = Arc::clone(verifier);
+    }
+
+    fn verifier(&self) -> RwLockReadGuard<'_, Arc<Verifier>> {
+        self.verifier.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fetches the keys for the first time, before anybody needs them.
+    pub async fn prime(&self) {
+        self.ask_for_token(Instant::now()).await;
     }
 
     /// Keeps the keys fresh, for ever.
     pub async fn keep(self: Arc<Self>) {
         loop {
             self.ask(&mut *self.asked.lock().await, Instant::now()).await;
-            let wait = if self.verifier.count_keys() == 0 { WITHOUT } else { EVERY };
+            let wait = if self.verifier().count_keys() == 0 { WITHOUT } else { EVERY };
             tokio::time::sleep(wait).await;
         }
     }
@@ -85,10 +116,10 @@ impl Source {
         match fetched {
             Ok(set) => {
                 tracing::debug!(keys = set.count(), "the issuer's keys are fetched");
-                self.verifier.replace_keys(set);
+                self.verifier().replace_keys(Arc::new(set));
             }
             Err(error) => {
-                let kept = self.verifier.count_keys();
+                let kept = self.verifier().count_keys();
                 tracing::warn!(%error, kept, "session.jwt.jwks.url gives no keys");
             }
         }
@@ -108,6 +139,6 @@ impl Source {
             return Err(NoKeys::Status(answer.status().as_u16()));
         }
         let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await.map_err(|_| NoKeys::Broken)?;
-        Ok(KeySet::parse(&body.to_bytes(), &self.verifier.algorithms)?)
+        Ok(KeySet::parse(&body.to_bytes(), &self.algorithms)?)
     }
 }

@@ -185,9 +185,8 @@ impl Verifier {
                 candidates = 1;
                 is_symmetric(algorithm) && holds(&DecodingKey::from_secret(secret.expose()))
             }
-            Keys::Public(set) => {
-                let set = set.read().unwrap_or_else(PoisonError::into_inner).clone();
-                let set = set.ok_or(JwtFault::NoKeys)?;
+            Keys::Public(_) => {
+                let set = self.public_keys().ok_or(JwtFault::NoKeys)?;
                 set.candidates(kid, algorithm).inspect(|_| candidates += 1).any(holds)
             }
             Keys::LeftAlone => return Err(JwtFault::NoKeys),
@@ -216,16 +215,21 @@ impl Verifier {
         if for_us || self.audiences.is_empty() { Ok(()) } else { Err(JwtFault::Audience) }
     }
 
+    /// The public keys that there are now.
+    pub fn public_keys(&self) -> Option<Arc<KeySet>> {
+        let Keys::Public(set) = &self.keys else { return None };
+        set.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How many public keys there are now.
     pub fn count_keys(&self) -> usize {
-        let Keys::Public(set) = &self.keys else { return 0 };
-        set.read().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |set| set.count())
+        self.public_keys().map_or(0, |set| set.count())
     }
 
     /// Puts the issuer's keys in place of those that were there, all at once.
-    pub fn replace_keys(&self, set: KeySet) {
+    pub fn replace_keys(&self, set: Arc<KeySet>) {
         if let Keys::Public(own) = &self.keys {
-            *own.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(set));
+            *own.write().unwrap_or_else(PoisonError::into_inner) = Some(set);
         }
     }
 

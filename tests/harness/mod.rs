@@ -12,6 +12,7 @@
 use pandium_sidecar::app as program;
 use pandium_sidecar::config;
 use pandium_sidecar::server::listener::Bound;
+use pandium_sidecar::server::status::Standing;
 use std::net::{IpAddr, SocketAddr};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -125,6 +126,17 @@ impl Sidecar {
     pub async fn start_anywhere(text: &str) -> program::Running {
         let loaded = load(text).unwrap_or_else(|invalid| panic!("{invalid}"));
         program::start(loaded.config, program::default_workers()).await.unwrap()
+    }
+
+    /// Serves by another configuration from now on.
+    pub async fn adopt(&mut self, text: &str) {
+        let loaded = load(text).unwrap_or_else(|invalid| panic!("{invalid}"));
+        self.running[0].adopt(loaded.config).await;
+    }
+
+    /// What the operator is told.
+    pub fn standing(&self) -> Standing {
+        self.running[0].status.now()
     }
 
     /// Where the operator is.

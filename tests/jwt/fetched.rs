@@ -76,7 +76,7 @@ async fn a_new_key_counts_once_it_may_be_asked_for_and_an_old_one_while_nobody_a
     let server = App::answering(answer).await;
     let config = load(&text(&server, "/rotated")).unwrap().config;
     let From::Jwt(jwt) = &config.policy.from else { panic!("not by token") };
-    let source = Source::of(jwt, &config.timeouts).unwrap();
+    let source = Source::of(jwt, &config.timeouts, None).unwrap();
     let verify = |issuer: &Issuer, kid| {
         let token = issuer.plain("ES256", Some(kid), &good_claims());
         jwt.verifier.verify(&token, now()).map(|_| ())

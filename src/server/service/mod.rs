@@ -6,6 +6,7 @@ mod deliver;
 mod refuse;
 
 use super::connection::Origin;
+use super::edition::Edition;
 use super::reply::{self, Failure};
 use crate::config::Config;
 use crate::config::model::{From, Policy, Probe};
@@ -13,7 +14,7 @@ use crate::decide::{self, Head, Screened};
 use crate::fields::Source;
 use crate::protected::Protected;
 use crate::proxy::body::{Arriving, Body};
-use crate::proxy::client::Client;
+use crate::proxy::client::{Client, Way};
 use crate::proxy::forward::{Passage, forward};
 use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly, resembles_framing};
 use crate::proxy::tunnel::Switch;
@@ -36,9 +37,9 @@ pub struct Service {
     hidden: Arc<Protected>,
     /// Nothing is hidden from ourselves.
     shown: Arc<Protected>,
-    client: Option<Client>,
+    client: Option<Arc<Client>>,
     /// Whom a probe asks, where that is not the app.
-    probed: Option<Client>,
+    probed: Option<Arc<Client>>,
     /// Whom a token's issuer keeps its keys with, where they are fetched.
     issuer: Option<Arc<jwks::Source>>,
 }
@@ -70,21 +71,17 @@ fn seen<'s>(origin: &'s Origin, trusted: Option<TrustedPeer>, id: &'s RequestId)
     Seen { address: origin.address.as_ref(), trusted, scheme: origin.scheme(), request_id: id }
 }
 
-/// Whom a token's issuer keeps its keys with, where they are fetched.
-pub fn issuer(config: &Config) -> Option<Arc<jwks::Source>> {
-    match &config.policy.from {
-        From::Jwt(jwt) => jwks::Source::of(jwt, &config.timeouts),
-        _ => None,
-    }
-}
-
 impl Service {
-    /// A service for this configuration.
-    pub fn new(config: Arc<Config>, issuer: Option<Arc<jwks::Source>>) -> Self {
-        let client = config.upstream.as_ref().map(|upstream| Client::new(upstream, &config.timeouts));
+    /// A service for this edition. Connections to others are the previous one's, where they lead to
+    /// the same place.
+    pub fn new(edition: &Edition, previous: Option<&Self>) -> Self {
+        let (config, issuer) = (Arc::clone(&edition.config), edition.issuer.clone());
+        let app = config.upstream.as_ref().map(|upstream| Way::new(upstream, &config.timeouts));
+        let client = app.map(|way| way.client(previous.and_then(|previous| previous.client.as_ref())));
         let probed = match &config.policy.from {
             From::Probe(Probe { elsewhere: Some((at, _)), timeout, .. }) => {
-                Some(Client::to(at.clone(), *timeout, &config.timeouts))
+                let way = Way::to(at.clone(), *timeout, &config.timeouts);
+                Some(way.client(previous.and_then(|previous| previous.probed.as_ref())))
             }
             _ => None,
         };
