@@ -240,6 +240,16 @@ impl Trust {
     }
 }
 
+impl Trust {
+    /// Somebody who is not believed, for a rehearsal: from an address that is nobody's (RFC 5737, RFC
+    /// 3849), and without a secret or a certificate.
+    pub fn stranger(&self) -> Peer {
+        let nobodies = ["192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1"];
+        let mut peers = nobodies.iter().filter_map(|address| address.parse().ok()).map(Peer::ip);
+        peers.find(|peer| self.peers.is_empty() || !self.has(*peer)).unwrap_or(Peer::Unix(None))
+    }
+}
+
 impl PeerRule {
     /// The network, where it is one.
     pub fn net(&self) -> Option<IpNet> {

@@ -40,7 +40,7 @@ pub(super) fn payload(policy: &Policy, minting: Minting<'_>, json: &str) -> Stri
         return json.to_owned();
     }
     let mut claims: Value = serde_json::from_str(json).unwrap_or_default();
-    hidden.mask(&mut claims, |_| HIDDEN.to_owned());
+    hidden.mask("", &mut claims, &|_| HIDDEN.to_owned());
     claims.to_string()
 }
 

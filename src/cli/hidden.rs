@@ -35,19 +35,15 @@ impl Hidden {
         self.0.is_empty()
     }
 
-    /// Puts what `word` makes of it in place of every hidden claim.
-    pub(super) fn mask(&self, claims: &mut Value, word: impl Fn(&Value) -> String) {
-        self.mask_below("", claims, &word);
-    }
-
-    fn mask_below(&self, path: &str, claim: &mut Value, word: &dyn Fn(&Value) -> String) {
+    /// Puts what `word` makes of it in place of every hidden claim at this path and below.
+    pub(super) fn mask(&self, path: &str, claim: &mut Value, word: &dyn Fn(&Value) -> String) {
         if self.covers(path, claim) {
             *claim = word(claim).into();
             return;
         }
         let Value::Object(members) = claim else { return };
         for (key, member) in members {
-            self.mask_below(&below(path, key), member, word);
+            self.mask(&below(path, key), member, word);
         }
     }
 
@@ -93,7 +89,7 @@ mod tests {
             "ti": { "ili": ["a", "kanarie"], "ila": ["b"], "whole": { "a": "kanarie" },
                 "xti": { "token": "Zoë", "tokens": 1 } },
         });
-        Hidden(paths.into()).mask(&mut claims, presence);
+        Hidden(paths.into()).mask("", &mut claims, &presence);
         let expected = json!({
             "sub": "present, 7 bytes", "jti": "shown",
             "ti": { "ili": "present, 15 bytes", "ila": ["b"], "whole": "present, 15 bytes",

@@ -83,7 +83,7 @@ fn report(found: &Found, config: Result<&Config, &str>) -> (String, bool) {
     differences.extend(found.doubled.then(|| "a name stands twice in the payload".to_owned()));
     let hidden = config.map_or_else(|_| Hidden::always(), |config| Hidden::of(&config.policy));
     let mut claims = found.claims.clone();
-    hidden.mask(&mut claims, |value| format!("({})", presence(value)));
+    hidden.mask("", &mut claims, &|value| format!("({})", presence(value)));
 
     let mut text = format!("{}\n{claims:#}\n\n", String::from_utf8_lossy(&found.header));
     let mut line = |name: &str, value: &str| {

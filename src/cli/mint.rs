@@ -2,24 +2,17 @@
 
 use super::load::{Wanted, load};
 use super::out::{complain, say};
+use super::rehearsal::{Stopped, Visit, told};
 use super::{ConfigArg, FAILED, USAGE, explain};
-use crate::config::Config;
 use crate::config::model::{From, Policy};
-use crate::decide::{self, Head, Minting, Screened};
-use crate::refusal::{Code, Refusal};
-use crate::session;
-use crate::session::answer::Answer;
-use crate::session::jwt::{Claims, NoClaims};
+use crate::decide::{self, Minting};
+use crate::refusal::Refusal;
 use crate::strict::{self, Fault};
 use crate::token::Moment;
 use crate::token::verify::Keys;
-use crate::trust::{Peer, TrustedPeer};
-use crate::value::Session;
 use clap::{Args, ValueEnum};
 use http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Uri, Version};
 use std::ffi::OsString;
-use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
@@ -91,9 +84,11 @@ pub(super) fn run(args: &MintArgs) -> Result<(), u8> {
     if body.is_some() && !matches!(loaded.config.policy.from, From::Probe(_)) {
         return Err(misused(NO_BODY.to_owned()));
     }
-    let mut rehearsal = Rehearsal::new(&loaded.config.policy, headers, body);
-    rehearse(args, &loaded.config, &mut rehearsal, loaded.source.name()).map_err(|refusal| {
-        explain_refusal(&refusal, loaded.source.name());
+    let policy = &loaded.config.policy;
+    let mut visit = Visit::new(policy, &args.integration, headers);
+    visit.answer.json = body;
+    rehearse(args, policy, &mut visit, loaded.source.name()).map_err(|refusal| {
+        complain(&told(&refusal, loaded.source.name()));
         FAILED
     })
 }
@@ -131,94 +126,20 @@ fn headers(args: &MintArgs) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// What the session is read from: the request, or the app's answer to it.
-struct Rehearsal {
-    request: HeaderMap,
-    answer: Answer,
-}
-
-impl Rehearsal {
-    /// With `probe` and `handoff` the answer has the session's headers, and else the request.
-    fn new(policy: &Policy, headers: HeaderMap, json: Option<serde_json::Value>) -> Self {
-        let mut request = headers.clone();
-        if matches!(policy.from, From::Probe(_) | From::Handoff) {
-            request = HeaderMap::new();
-            let overrides = [&policy.overrides.account, &policy.overrides.integration];
-            for name in [HOST, COOKIE].into_iter().chain(overrides.into_iter().flatten().cloned()) {
-                request.extend(headers.get(&name).cloned().map(|value| (name, value)));
-            }
-        }
-        Self { request, answer: Answer { headers, json } }
-    }
-
-    /// What the token of the request says, with `from: jwt`.
-    fn claims(&self, policy: &Policy, now: u64) -> Result<Option<Claims>, Refusal> {
-        let From::Jwt(jwt) = &policy.from else { return Ok(None) };
-        session::jwt::acquire(jwt, &self.request, now).map(Some).map_err(NoClaims::refusal)
-    }
-
-    fn session<'a>(
-        &'a self,
-        policy: &'a Policy,
-        trusted: Option<TrustedPeer>,
-        claims: Option<&'a Claims>,
-    ) -> Result<Session<'a>, Refusal> {
-        match (&policy.from, trusted) {
-            (From::Jwt(_), _) => match claims {
-                Some(claims) => claims.session(policy, &self.request),
-                None => Err(Refusal::new(Code::SignedOut, "there is no token")),
-            },
-            (From::Headers, Some(trusted)) => session::headers::acquire(policy, &self.request, trusted),
-            (From::Headers, None) => Err(Refusal::new(Code::UntrustedPeer, "nobody is trusted")),
-            (From::Probe(_) | From::Handoff, _) => self.answer.session(policy, &self.request),
-        }
-    }
-}
-
-fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &str) -> Result<(), Refusal> {
-    let policy = &config.policy;
-    let wanted = args.integration.as_str();
-    let whole = wanted.starts_with('/');
-    let path = if whole { wanted.to_owned() } else { policy.install.path.path(wanted) };
-    let uri: Uri = path.parse().unwrap_or_default();
-    let by_header =
-        policy.overrides.integration.as_ref().filter(|_| !whole && !policy.install.path.is_named());
-    if let Some(name) = by_header
-        && let Ok(integration) = HeaderValue::from_str(&args.integration)
-    {
-        rehearsal.request.insert(name, integration);
-    }
-    let caller = policy.trust.rehearse(&mut rehearsal.request);
-    let caller = caller.unwrap_or(Peer::ip(Ipv4Addr::LOCALHOST.into()).into());
-    let headers = &rehearsal.request;
-    let head = Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers, caller };
-    let ask = match decide::screen(policy, head)? {
-        Screened::Install(ask) => ask,
-        Screened::Pass(_) => {
-            let detail = if whole { "this path is the app's" } else { "this is no integration's name" };
-            return Err(Refusal::new(Code::UnknownIntegration, detail));
-        }
-    };
+fn rehearse(args: &MintArgs, policy: &Policy, visit: &mut Visit<'_>, file: &str) -> Result<(), Refusal> {
     let fresh = Moment::fresh();
     let moment = Moment { now: args.now.unwrap_or(fresh.now), jti: args.jti.unwrap_or(fresh.jti) };
-    let claims = rehearsal.claims(policy, moment.now)?;
-    let session = match rehearsal.session(policy, ask.trusted, claims.as_ref()) {
-        Err(refusal) if args.format == Format::Explain => {
-            say(&explain::fields(policy, &rehearsal.answer));
-            return Err(refusal);
+    let played = visit.play(policy, moment, |minting| print(args.format, policy, minting, file));
+    played.map_err(|Stopped { refusal, by_session }| {
+        if by_session && args.format == Format::Explain {
+            say(&explain::fields(policy, &visit.answer));
         }
-        session => session?,
-    };
-    let minting = Minting {
-        target: ask.target,
-        requested: ask.requested,
-        account: decide::account(policy, ask, &session)?,
-        session: &session,
-        query: uri.query(),
-        request_id: "rehearsal",
-        moment,
-    };
-    match args.format {
+        refusal
+    })
+}
+
+fn print(format: Format, policy: &Policy, minting: Minting<'_>, file: &str) -> Result<(), Refusal> {
+    match format {
         Format::Url => say(&format!("{}\n", decide::mint(policy, minting)?.expose_address())),
         Format::Token => say(&format!("{}\n", decide::mint(policy, minting)?.expose())),
         Format::Claims => {
@@ -231,16 +152,4 @@ fn rehearse(args: &MintArgs, config: &Config, rehearsal: &mut Rehearsal, file: &
         }
     }
     Ok(())
-}
-
-/// The code and why, where a visitor would get the code alone.
-fn explain_refusal(refusal: &Refusal, file: &str) {
-    let evidence = &refusal.evidence;
-    complain(&format!("{}: {}\n", refusal.code, evidence.detail));
-    if let (Some(field), Some(source)) = (&evidence.field, &evidence.source) {
-        let place = evidence.place.map(|place| format!(" ({file}:{})", place.line)).unwrap_or_default();
-        complain(&format!("  session.{field}, from {source}{place}\n"));
-    } else if let Some(source) = &evidence.source {
-        complain(&format!("  {source}\n"));
-    }
 }

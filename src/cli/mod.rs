@@ -11,7 +11,9 @@ mod inspect;
 mod load;
 mod mint;
 mod out;
+mod rehearsal;
 mod serve;
+mod test;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
@@ -44,6 +46,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Rehearse: what would a visitor with these headers get?
     Mint(mint::MintArgs),
+    /// Play cases against the configuration: who would get which token, and who none?
+    Test(test::TestArgs),
     /// Take a token apart: what does it say, is it ours, is it as Pandium documents one?
     Inspect(inspect::InspectArgs),
     /// Print a commented configuration to start from
@@ -82,6 +86,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Mint(args)) => mint::run(&args),
+        Some(Command::Test(args)) => test::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Init(args)) => {
             init::run(&args);

@@ -72,7 +72,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Invalid> {
 }
 
 /// One byte more than a file may have is enough to see that it has too many.
-fn fetch(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn fetch(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(file::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

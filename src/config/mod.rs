@@ -8,6 +8,7 @@ mod acquire;
 mod admin;
 mod basics;
 mod beside;
+mod cases;
 mod check;
 pub mod env;
 pub mod error;
@@ -36,6 +37,7 @@ mod trust;
 
 pub use admin::admin;
 pub use basics::parse_log_format;
+pub use cases::{Case, Expect, Given, cases};
 pub use listen::parse_listen;
 pub use load::{Invalid, Loaded, Options, load, load_text};
 pub use model::Config;

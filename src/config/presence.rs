@@ -70,7 +70,8 @@ fn default_value(node: &Node, kind: Kind) -> Result<Value<'static>, Wrong> {
     })
 }
 
-fn json(node: &Node) -> Result<serde_json::Value, Wrong> {
+/// Any YAML, as JSON.
+pub(super) fn json(node: &Node) -> Result<serde_json::Value, Wrong> {
     Ok(match &node.kind {
         Shape::Null | Shape::Broken => serde_json::Value::Null,
         Shape::Bool(value) => (*value).into(),

@@ -132,7 +132,10 @@ impl<'t> Reader<'t> {
     /// The items of a list; one value is a list of one.
     pub fn items(&self) -> Vec<Self> {
         let Kind::List(items) = &self.node.kind else { return vec![self.clone()] };
-        let item = |(index, node)| Self { node, path: format!("{}[{index}]", self.path), ..self.clone() };
+        let item = |(index, node): (usize, &'t Node)| {
+            let path = format!("{}[{index}]", self.path);
+            Self { node, path, key: node.place, ..self.clone() }
+        };
         items.iter().enumerate().map(item).collect()
     }
 

@@ -7,6 +7,7 @@
 
 pub mod documented;
 pub mod jwks;
+pub mod rehearsal;
 pub mod verify;
 
 use crate::redact::Secret;
