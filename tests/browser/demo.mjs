@@ -5,87 +5,8 @@
 // Starts the command, opens the address that it prints, and looks at what is there.
 // Screenshots go to .ci/cache/screenshots.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-
-const cache = new URL('../../.ci/cache/', import.meta.url);
-const { chromium } = createRequire(new URL('npm/package.json', cache))('playwright-core');
-const screenshots = fileURLToPath(new URL('screenshots/', cache));
-
-const CHROMIUM = {
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-};
-
-/** What the token should say of a person; `iat` and `jti` apart. */
-function claims({ account, company, user, installed }, email, integration) {
-  const xti = { connector_name: 'gwt', integration_name: integration };
-  return { sub: account, ti: { udn: company, ufn: user, uem: email, ili: installed, aid: '', adn: '', xti } };
-}
-
-const ZOE = { account: '42', company: 'Northwind GmbH', user: 'Zoë Müller', installed: [] };
-const GRACE = { account: '77', company: 'Bright Harbor Ltd', user: 'Grace Okafor', installed: ['crm-export', 'mailer'] };
-
-/** Starts the command; gives the address that it prints, and a way to end it. */
-async function start(command) {
-  const child = spawn('bash', ['-c', `exec ${command}`], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
-  process.once('exit', () => child.kill('SIGKILL'));
-  let printed = '';
-  const address = await Promise.race([
-    new Promise((resolve) => {
-      child.stdout.on('data', (data) => {
-        printed += data;
-        const found = printed.match(/http:\/\/127\.0\.0\.1:\d+/);
-        if (found) resolve(found[0]);
-      });
-    }),
-    ended.then((code) => assert.fail(`\`${command}\` ended with ${code}, and had printed: ${printed}`)),
-  ]);
-  const stop = async () => {
-    child.kill('SIGINT');
-    return ended;
-  };
-  return { address, stop };
-}
-
-/** Signs in by the button of that person; gives the e-mail address on it. */
-async function signIn(page, address, { user }) {
-  await page.goto(address);
-  const button = page.getByRole('button', { name: user });
-  const email = await button.locator('span').textContent();
-  await button.click();
-  await page.getByRole('heading', { name: 'Integrations' }).waitFor();
-  return email;
-}
-
-/** Stand-in Pandium's page, in a frame or a tab: it understood the token, and these were its claims. */
-async function understood(view, expected) {
-  await view.getByRole('heading', { name: 'Pandium understood this' }).waitFor();
-  const { iat, jti, ...seen } = JSON.parse(await view.locator('pre').textContent());
-  assert.deepEqual(seen, expected);
-  assert.ok(Math.abs(Date.now() / 1000 - iat) < 60, `iat ${iat}`);
-  assert.match(jti, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-}
-
-/** Clicks "Connect" of one integration; gives the tab that it opens. */
-async function connect(page, title) {
-  const opened = page.waitForEvent('popup');
-  const tile = page.locator('.tiles section').filter({ has: page.getByRole('heading', { name: title }) });
-  await tile.getByRole('link', { name: 'Connect' }).click();
-  return opened;
-}
+import { CHROMIUM, GRACE, ZOE, chromium, claims, connect, screenshots, signIn, start, understood } from './kit.mjs';
 
 async function refused(view, code) {
   await view.getByText(code).first().waitFor();
@@ -166,7 +87,6 @@ async function run(name, check, browser, address) {
   }
 }
 
-mkdirSync(screenshots, { recursive: true });
 const command = process.argv[2] ?? 'cargo run -- demo';
 const { address, stop } = await start(command);
 console.log(`opening ${address}`);

@@ -5,7 +5,7 @@
 
 mod sidecar;
 
-use pandium_sidecar::cli::demo::{Demo, Error};
+use pandium_sidecar::cli::demo::{Demo, Error, Setup};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,9 +13,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
+fn at(listen: SocketAddr) -> Setup {
+    Setup { listen, name: None, tls: None }
+}
+
 async fn demo() -> Demo {
     let verify = Arc::new(|_: &_, token: &str| sidecar::verify(token));
-    Demo::start(ANY, verify, sidecar::start).await.unwrap()
+    Demo::start(&at(ANY), verify, sidecar::start).await.unwrap()
 }
 
 /// One request on a connection of its own: head and body of the answer.
@@ -56,12 +60,27 @@ async fn sign_in(to: SocketAddr, form: &str) -> String {
 
 /// What Pandium shows where the install route sends this visitor.
 async fn pandium(to: SocketAddr, integration: &str, headers: &[&str]) -> String {
+    arrive(to, integration, headers).await.2
+}
+
+/// Pandium, the line that sends its session back, and the page.
+async fn arrive(to: SocketAddr, integration: &str, headers: &[&str]) -> (SocketAddr, String, String) {
     let (head, _) = get(to, &format!("/pandium/install/{integration}"), headers).await;
     assert_eq!(status(&head), "302", "{head}");
     let (host, path) = header(&head, "location").strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let (head, body) = get(host.parse().unwrap(), &format!("/{path}"), &[]).await;
+    let host = host.parse().unwrap();
+    let (head, _) = get(host, &format!("/{path}"), &[]).await;
+    assert_eq!(status(&head), "303", "{head}");
+    let session = format!("Cookie: {}", header(&head, "set-cookie").split(';').next().unwrap());
+    let (head, body) = get(host, header(&head, "location"), &[&session]).await;
     assert_eq!(status(&head), "200", "{head}\n{body}");
-    body
+    (host, session, body)
+}
+
+/// The head of the answer to that form, or to a question by an absolute address.
+async fn at_address(method: &str, address: &str, headers: &[&str], form: &str) -> String {
+    let (host, path) = address.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    ask(host.parse().unwrap(), &format!("{method} /{path}"), headers, form).await.0
 }
 
 #[tokio::test]
@@ -75,6 +94,31 @@ async fn a_visitor_signs_in_and_stands_on_pandiums_page() {
     for text in ["Pandium understood this", "Zoë Müller", "Northwind GmbH", "known as 42", "Connect HubSpot"]
     {
         assert!(page.contains(text), "{text}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_visitor_signs_in_elsewhere_and_comes_back_connected() {
+    let demo = demo().await;
+    let cookie = sign_in(demo.address(), "person=0").await;
+    let (pandium, session, _) = arrive(demo.address(), "gwt2hs", &[&cookie]).await;
+    let connected = async || get(pandium, "/api/installs/1121", &[&session]).await.1;
+    for (answer, expected) in [("no", "\"connected\":false"), ("yes", "\"connected\":true")] {
+        let (head, _) = get(pandium, "/oauth/start/1121", &[&session]).await;
+        let (partner, query) = header(&head, "location").split_once('?').unwrap();
+        let ask = at_address("GET", &format!("{partner}?{query}"), &[], "").await;
+        assert_eq!(status(&ask), "200", "{ask}");
+        let head = at_address("POST", partner, &[], &format!("{query}&allow={answer}")).await;
+        let back = header(&head, "location");
+        assert!(back.starts_with(&format!("http://{pandium}/oauth/callback?")), "{back}");
+        assert_eq!(status(&at_address("GET", back, &[], "").await), "200");
+        assert!(connected().await.contains(expected), "{answer}: {}", connected().await);
+
+        let elsewhere = query.replace("callback", "elsewhere");
+        let refused = [elsewhere.as_str(), "", &query.replace("&state=", "&state=%0d%0a")];
+        for form in refused {
+            assert_eq!(status(&at_address("POST", partner, &[], form).await), "400", "{form}");
+        }
     }
 }
 
@@ -210,8 +254,14 @@ async fn the_demo_says_why_it_cannot_start() {
         (ANY, "the sidecar did not start: line 3: no".to_owned()),
     ];
     for (listen, expected) in cases {
-        let error: Error = Demo::start(listen, verify.clone(), refuse).await.unwrap_err();
+        let error: Error = Demo::start(&at(listen), verify.clone(), refuse).await.unwrap_err();
         assert_eq!(error.to_string(), expected);
+    }
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for (file, why) in [("/nowhere/both.pem", "No such file"), (manifest, "there is no certificate in it")] {
+        let setup = Setup { tls: Some(file.into()), ..at(ANY) };
+        let error = Demo::start(&setup, verify.clone(), refuse).await.unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot use {file} for TLS: {why}")), "{error}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The command itself: the demo around the real sidecar.
 
-use super::{CONFIG, Verify, run as run_demo};
+use super::{CONFIG, Setup, Verify, run as run_demo};
 use crate::app::{self, Running};
 use crate::cli::FAILED;
 use crate::cli::load::environment;
@@ -10,6 +10,7 @@ use crate::server::listener::Bound;
 use crate::token;
 use clap::Args;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 #[derive(Args)]
@@ -17,6 +18,12 @@ pub(in crate::cli) struct DemoArgs {
     /// Where to open the demo
     #[arg(long, value_name = "ADDR", default_value_t = super::LISTEN)]
     listen: SocketAddr,
+    /// Open it under this name, which has to lead to where it listens
+    #[arg(long, value_name = "HOST")]
+    name: Option<String>,
+    /// Serve all of it over TLS, by the certificate and the key in this PEM file
+    #[arg(long, value_name = "FILE")]
+    tls: Option<PathBuf>,
     /// Print the sidecar's configuration file instead
     #[arg(long)]
     print_config: bool,
@@ -29,7 +36,8 @@ pub(in crate::cli) fn run(args: &DemoArgs) -> Result<(), u8> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(&error))?;
-    runtime.block_on(demo(args.listen)).map_err(|error| failed(&*error))
+    let setup = Setup { listen: args.listen, name: args.name.clone(), tls: args.tls.clone() };
+    runtime.block_on(demo(&setup)).map_err(|error| failed(&*error))
 }
 
 fn failed(error: &dyn std::error::Error) -> u8 {
@@ -37,7 +45,7 @@ fn failed(error: &dyn std::error::Error) -> u8 {
     FAILED
 }
 
-async fn demo(listen: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
+async fn demo(setup: &Setup) -> Result<(), Box<dyn std::error::Error>> {
     let verify: Verify =
         Arc::new(|key, token| token::verify(token, key).map_err(|unverified| unverified.to_string()));
     let running = Mutex::new(None);
@@ -47,7 +55,7 @@ async fn demo(listen: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
         Ok(address)
     };
     let stop = app::stop_signal()?;
-    run_demo(listen, verify, start, stop).await?;
+    run_demo(setup, verify, start, stop).await?;
     let sidecar = running.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(sidecar) = sidecar {
         sidecar.end().await;

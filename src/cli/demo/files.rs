@@ -1,5 +1,6 @@
 //! The demo's configuration, and the folder in which it stands with its secret while the demo runs.
 
+use super::site::Site;
 use crate::redact::Secret;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -32,11 +33,11 @@ impl Files {
     }
 
     /// Makes up a secret, and writes it and the configuration; gives both.
-    pub fn write(&self, app: SocketAddr, pandium: SocketAddr) -> io::Result<(Secret, String)> {
+    pub fn write(&self, app: SocketAddr, site: &Site) -> io::Result<(Secret, String)> {
         let key = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let path = self.folder.join("shared-secret");
         write(&path, key.as_bytes())?;
-        let config = config(app, pandium, &path);
+        let config = config(app, site, &path);
         write(&self.config(), config.as_bytes())?;
         Ok((Secret::new(key.into_bytes()), config))
     }
@@ -54,13 +55,13 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// The template with what the operating system gave.
-fn config(app: SocketAddr, pandium: SocketAddr, secret: &Path) -> String {
+fn config(app: SocketAddr, site: &Site, secret: &Path) -> String {
     // YAML reads JSON's strings, whatever is in the path.
     let secret = serde_json::Value::from(secret.to_string_lossy()).to_string();
     TEMPLATE
         .replace("listen: 127.0.0.1:8710", "listen: 127.0.0.1:0")
         .replace("http://127.0.0.1:8701", &format!("http://{app}"))
-        .replace("http://127.0.0.1:8702", &format!("http://{pandium}"))
+        .replace("http://127.0.0.1:8702", &site.pandium)
         .replace("\"/run/secrets/pandium/shared-secret\"", &secret)
 }
 
@@ -68,13 +69,18 @@ fn config(app: SocketAddr, pandium: SocketAddr, secret: &Path) -> String {
 mod tests {
     use super::{Files, TEMPLATE, config};
     use crate::cli::demo::catalog::{ACCOUNT, INTEGRATIONS};
+    use crate::cli::demo::site::{Setup, Site};
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
+    fn site() -> Site {
+        let [front, pandium, partner] = [0, 2, 3].map(|port| ([127, 0, 0, 1], port).into());
+        Setup { listen: front, name: None, tls: None }.site(front, pandium, partner)
+    }
+
     #[test]
     fn every_address_and_the_path_are_filled_in() {
-        let (app, pandium) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
-        let config = config(app, pandium, Path::new("/tmp/a \"b\"/c"));
+        let config = config("127.0.0.1:1".parse().unwrap(), &site(), Path::new("/tmp/a \"b\"/c"));
         assert!(!config.contains(":87") && !config.contains("/run/secrets"), "{config}");
         let lines = [
             "listen: 127.0.0.1:0\n",
@@ -97,8 +103,7 @@ mod tests {
     #[test]
     fn the_files_are_ours_alone_and_go_at_the_end() {
         let files = Files::new().unwrap();
-        let address = "127.0.0.1:1".parse().unwrap();
-        let (key, text) = files.write(address, address).unwrap();
+        let (key, text) = files.write("127.0.0.1:1".parse().unwrap(), &site()).unwrap();
         assert_eq!(std::fs::read(files.folder.join("shared-secret")).unwrap(), key.expose());
         assert_eq!(std::fs::read_to_string(files.config()).unwrap(), text);
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

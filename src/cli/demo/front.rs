@@ -4,16 +4,18 @@
 use super::pages::{self, Policy};
 use super::people::Sessions;
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use hyper::upgrade::{self, OnUpgrade};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::copy_bidirectional;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -25,25 +27,31 @@ const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub struct Front {
     sessions: Arc<Sessions>,
     sidecar: SocketAddr,
+    /// How its visitors come: `http`, or `https`.
+    scheme: &'static str,
 }
 
 impl Front {
     /// A front before the sidecar at that address.
-    pub fn new(sessions: Arc<Sessions>, sidecar: SocketAddr) -> Self {
-        Self { sessions, sidecar }
+    pub fn new(sessions: Arc<Sessions>, sidecar: SocketAddr, scheme: &'static str) -> Self {
+        Self { sessions, sidecar, scheme }
     }
 
     /// Passes one request on to the sidecar.
     pub async fn answer(
         &self,
         peer: SocketAddr,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Response<Either<Incoming, Full<Bytes>>> {
+        let visitor = upgrade::on(&mut request);
         let Some(request) = self.passed_on(peer, request) else {
             return failed(StatusCode::BAD_REQUEST, "That is no address that could be passed on.");
         };
         match self.ask(request).await {
             Some(mut answer) => {
+                if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    tokio::spawn(join(visitor, upgrade::on(&mut answer)));
+                }
                 hop_by_hop(answer.headers_mut());
                 answer.map(Either::Left)
             }
@@ -56,7 +64,7 @@ impl Front {
         let connected = timeout(Duration::from_secs(2), connect(self.sidecar)).await;
         let stream = TokioIo::new(connected.ok()?.ok()?);
         let (mut sender, connection) = http1::handshake(stream).await.ok()?;
-        tokio::spawn(connection);
+        tokio::spawn(connection.with_upgrades());
         sender.send_request(request).await.ok()
     }
 
@@ -67,11 +75,19 @@ impl Front {
         let person = self.sessions.of(&parts.headers);
         hop_by_hop(&mut parts.headers);
         cleaned(&mut parts.headers);
-        forwarded(&mut parts.headers, peer);
+        forwarded(&mut parts.headers, peer, self.scheme);
         for (name, value) in person.into_iter().flat_map(|person| person.headers) {
             parts.headers.insert(name, value);
         }
         Some(Request::from_parts(parts, body))
+    }
+}
+
+/// Carries what two sides of a WebSocket say, until both are silent.
+async fn join(visitor: OnUpgrade, sidecar: OnUpgrade) {
+    if let (Ok(visitor), Ok(sidecar)) = (visitor.await, sidecar.await) {
+        // Whoever breaks off in the middle knows it.
+        let _ = copy_bidirectional(&mut TokioIo::new(visitor), &mut TokioIo::new(sidecar)).await;
     }
 }
 
@@ -86,8 +102,11 @@ fn failed(status: StatusCode, text: &str) -> Response<Either<Incoming, Full<Byte
     pages::notice(status, "The demo's front", text, policy).map(Either::Right)
 }
 
-/// Takes out what concerns one connection, and what a client says does (RFC 9110 §7.6.1).
+/// Takes out what concerns one connection, and what a client says does (RFC 9110 §7.6.1). The wish
+/// for a WebSocket is made anew.
 fn hop_by_hop(headers: &mut HeaderMap) {
+    let socket =
+        headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
     let nominated: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -102,6 +121,10 @@ fn hop_by_hop(headers: &mut HeaderMap) {
     }
     for name in ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"] {
         headers.remove(name);
+    }
+    if socket {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
 }
 
@@ -121,9 +144,9 @@ fn is_foreign(name: &str) -> bool {
         || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-fn forwarded(headers: &mut HeaderMap, peer: SocketAddr) {
+fn forwarded(headers: &mut HeaderMap, peer: SocketAddr, scheme: &'static str) {
     headers.remove("forwarded");
-    headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+    headers.insert("x-forwarded-proto", HeaderValue::from_static(scheme));
     if let Ok(peer) = HeaderValue::try_from(peer.ip().to_canonical().to_string()) {
         headers.insert("x-forwarded-for", peer);
     }
@@ -172,5 +195,17 @@ mod tests {
         hop_by_hop(&mut headers);
         let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         assert_eq!(left, ["content-length", "host"]);
+    }
+
+    #[test]
+    fn the_wish_for_a_websocket_stays() {
+        let mut headers = headers(&[
+            ("Connection", "keep-alive, Upgrade, X-Mine"),
+            ("Upgrade", "WebSocket"),
+            ("X-Mine", "1"),
+        ]);
+        hop_by_hop(&mut headers);
+        let left: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        assert_eq!(left, [("connection", &b"upgrade"[..]), ("upgrade", b"websocket")]);
     }
 }

@@ -7,23 +7,31 @@
 mod app;
 mod catalog;
 mod command;
+mod cookies;
 mod files;
 mod form;
 mod front;
 mod pages;
 mod pandium;
+mod partner;
 mod people;
+mod recent;
 mod serve;
+mod site;
 
 pub(super) use command::{DemoArgs, run as command};
 pub use files::TEMPLATE as CONFIG;
 pub use pandium::Verify;
+pub use site::Setup;
 
+use crate::tls::ServerTls;
 use app::App;
 use files::Files;
 use front::Front;
-use pandium::Pandium;
+use pandium::{Pandium, Place};
+use partner::Partner;
 use people::Sessions;
+use site::Site;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -47,6 +55,9 @@ pub enum Error {
     /// The address cannot be had.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, #[source] io::Error),
+    /// The certificate or its key is of no use.
+    #[error("cannot use {file} for TLS: {why}", file = .0.display(), why = .1)]
+    Tls(PathBuf, String),
     /// The configuration or the secret cannot be written.
     #[error("cannot write the demo's configuration to the folder for temporary files: {0}")]
     Files(#[source] io::Error),
@@ -62,6 +73,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Demo {
     front: SocketAddr,
+    site: Site,
     files: Files,
     _servers: JoinSet<()>,
 }
@@ -69,30 +81,39 @@ pub struct Demo {
 impl Demo {
     /// Starts all of it. `start` is given the text of the configuration, and gives the address on
     /// which the sidecar listens.
-    pub async fn start<S, F>(listen: SocketAddr, verify: Verify, start: S) -> Result<Self, Error>
+    pub async fn start<S, F>(setup: &Setup, verify: Verify, start: S) -> Result<Self, Error>
     where
         S: FnOnce(String) -> F,
         F: Future<Output = Result<SocketAddr, String>>,
     {
-        if !listen.ip().to_canonical().is_loopback() {
-            return Err(Error::NotLoopback(listen));
+        if !setup.listen.ip().to_canonical().is_loopback() {
+            return Err(Error::NotLoopback(setup.listen));
         }
-        let (front, front_at) = bind(listen).await?;
+        let tls = setup.tls()?;
+        let (front, front_at) = bind(setup.listen).await?;
         let (app, app_at) = bind(ANY).await?;
         let (pandium, pandium_at) = bind(ANY).await?;
+        let (partner, partner_at) = bind(ANY).await?;
+        let site = setup.site(front_at, pandium_at, partner_at);
         let files = Files::new().map_err(Error::Files)?;
-        let (key, config) = files.write(app_at, pandium_at).map_err(Error::Files)?;
+        let (key, config) = files.write(app_at, &site).map_err(Error::Files)?;
 
         let sessions = Arc::new(Sessions::default());
+        let place = Place {
+            own: site.pandium.clone(),
+            partner: site.partner.clone(),
+            registered: vec![site.app.clone()],
+        };
         let mut servers = JoinSet::new();
-        servers.spawn(run_app(app, App::new(sessions.clone(), format!("http://{pandium_at}"))));
-        servers.spawn(run_pandium(pandium, Pandium::new(key, verify)));
+        servers.spawn(run_app(app, App::new(sessions.clone(), site.pandium.clone())));
+        servers.spawn(run_pandium(pandium, tls.clone(), Pandium::new(key, verify, place)));
+        servers.spawn(run_partner(partner, tls.clone(), Partner::new(&site.pandium)));
         let sidecar = start(config).await.map_err(Error::Sidecar)?;
-        servers.spawn(run_front(front, Front::new(sessions, sidecar)));
-        Ok(Self { front: front_at, files, _servers: servers })
+        servers.spawn(run_front(front, tls, Front::new(sessions, sidecar, site.scheme)));
+        Ok(Self { front: front_at, site, files, _servers: servers })
     }
 
-    /// The address to open.
+    /// The address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.front
     }
@@ -106,7 +127,7 @@ impl Demo {
 /// What to do with it, for the person at the terminal.
 impl fmt::Display for Demo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Open http://{}/\n", self.front)?;
+        writeln!(f, "Open {}/\n", self.site.app)?;
         writeln!(f, "  1. Sign in as somebody of Northwind GmbH.")?;
         writeln!(f, "  2. \"Integrations\" shows Pandium's page in a frame; \"Connect\" opens it in a tab.")?;
         writeln!(f, "  3. Sign out, sign in as somebody of Bright Harbor Ltd, and compare.\n")?;
@@ -117,7 +138,7 @@ impl fmt::Display for Demo {
 
 /// Starts the demo, prints where to open it, and ends with `until`.
 pub async fn run<S, F>(
-    listen: SocketAddr,
+    setup: &Setup,
     verify: Verify,
     start: S,
     until: impl Future<Output = ()>,
@@ -126,7 +147,7 @@ where
     S: FnOnce(String) -> F,
     F: Future<Output = Result<SocketAddr, String>>,
 {
-    let demo = Demo::start(listen, verify, start).await?;
+    let demo = Demo::start(setup, verify, start).await?;
     write!(io::stdout(), "{demo}").map_err(Error::Print)?;
     until.await;
     Ok(())
@@ -147,21 +168,34 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
 
 async fn run_app(listener: TcpListener, app: App) {
     let app = Arc::new(app);
-    serve::serve(listener, move |_, request| {
+    serve::serve(listener, None, move |_, request| {
         let app = app.clone();
         async move { app.answer(request).await }
     })
     .await;
 }
 
-async fn run_pandium(listener: TcpListener, pandium: Pandium) {
+async fn run_pandium(listener: TcpListener, tls: Option<ServerTls>, pandium: Pandium) {
     let pandium = Arc::new(pandium);
-    serve::serve(listener, move |_, request| std::future::ready(pandium.answer(&request))).await;
+    serve::serve(listener, tls, move |_, request| {
+        let pandium = pandium.clone();
+        async move { pandium.answer(request).await }
+    })
+    .await;
 }
 
-async fn run_front(listener: TcpListener, front: Front) {
+async fn run_partner(listener: TcpListener, tls: Option<ServerTls>, partner: Partner) {
+    let partner = Arc::new(partner);
+    serve::serve(listener, tls, move |_, request| {
+        let partner = partner.clone();
+        async move { partner.answer(request).await }
+    })
+    .await;
+}
+
+async fn run_front(listener: TcpListener, tls: Option<ServerTls>, front: Front) {
     let front = Arc::new(front);
-    serve::serve(listener, move |peer, request| {
+    serve::serve(listener, tls, move |peer, request| {
         let front = front.clone();
         async move { front.answer(peer, request).await }
     })

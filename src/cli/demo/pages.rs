@@ -1,9 +1,12 @@
 //! The demo's pages: templates beside this file, filled with escaped text alone.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
+use serde_json::Value;
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -74,34 +77,54 @@ pub struct Policy<'a> {
     pub directives: &'a str,
 }
 
-/// A page as an answer. It is never stored, and its address goes nowhere.
+/// A page as an answer, with all that it needs in it. Its address goes nowhere.
 pub fn answer(status: StatusCode, title: &str, body: Html, policy: Policy) -> Answer {
     let nonce = Uuid::new_v4().simple().to_string();
     let script = match policy.script {
         "" => Html::default(),
         source => Html(format!("<script nonce=\"{nonce}\">{source}</script>")),
     };
-    let values =
-        [("title", Html::text(title)), ("style", Html(STYLE.to_owned())), ("body", body), ("script", script)];
-    let Html(page) = fill(include_str!("page.html"), &values);
     let csp = format!(
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'nonce-{nonce}'; base-uri 'none'; {}",
         policy.directives
     );
-    let mut answer = Response::new(Full::from(page));
+    let style = Html(format!("<style>\n{STYLE}</style>\n"));
+    let mut answer = document(title, style, Html::all([body, script]), &csp);
     *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    // What cannot be in a header would be a page without a policy: then nothing is allowed.
-    let csp = HeaderValue::try_from(csp).unwrap_or(HeaderValue::from_static("sandbox"));
-    headers.insert(CONTENT_SECURITY_POLICY, csp);
+    answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     answer
 }
 
-const STYLE: &str = include_str!("style.css");
+/// A page whose style and scripts are files of their own, which the browser asks for as it likes.
+pub fn linked(title: &str, links: &'static str, body: Html, policy: &str) -> Answer {
+    document(title, Html(links.to_owned()), body, policy)
+}
+
+/// What every page has. It is never stored.
+fn document(title: &str, head: Html, body: Html, policy: &str) -> Answer {
+    let values = [("title", Html::text(title)), ("head", head), ("body", body)];
+    let Html(page) = fill(include_str!("page.html"), &values);
+    let mut answer = Response::new(Full::from(page));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // What cannot be in a header would be a page without a policy: then nothing is allowed.
+    let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("sandbox"));
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    answer
+}
+
+/// JSON as an answer.
+pub fn json(value: &Value) -> Answer {
+    let mut answer = Response::new(Full::from(value.to_string()));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// The style of all pages.
+pub const STYLE: &str = include_str!("style.css");
 
 /// A page that says one thing.
 pub fn notice(status: StatusCode, title: &str, text: &str, policy: Policy) -> Answer {
@@ -110,11 +133,12 @@ pub fn notice(status: StatusCode, title: &str, text: &str, policy: Policy) -> An
     answer(status, title, fill(include_str!("notice.html"), &values), policy)
 }
 
-/// Sends the browser to another page of the same server.
-pub fn see_other(path: &'static str) -> Answer {
+/// Sends the browser to another page.
+pub fn see_other(address: &str) -> Answer {
     let mut answer = Answer::default();
     *answer.status_mut() = StatusCode::SEE_OTHER;
-    answer.headers_mut().insert(LOCATION, HeaderValue::from_static(path));
+    let address = HeaderValue::try_from(address).unwrap_or(HeaderValue::from_static("/"));
+    answer.headers_mut().insert(LOCATION, address);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }

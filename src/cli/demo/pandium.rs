@@ -1,26 +1,56 @@
 //! The stand-in Pandium: it verifies a tenant token as documented, and shows what it understood.
+//!
+//! Beyond that it needs of a browser what pages of its kind need, so that one sees which delivery
+//! leaves what: cookies of its own, assets, an API, a form, a WebSocket, a pop-up that comes back.
+
+mod api;
+mod assets;
+mod connect;
+mod live;
+mod page;
+mod seen;
+mod token;
+mod visits;
+
+pub use token::Verify;
 
 use super::catalog::{ACCOUNT, INTEGRATIONS, Integration};
-use super::form;
-use super::pages::{self, Answer, Html, Policy, fill};
+use super::pages::{self, Answer, Policy};
 use crate::redact::Secret;
-use crate::token::documented::{Look, deviations};
+use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, StatusCode};
-use serde_json::Value;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use seen::Seen;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use visits::{Visit, Visits};
 
-/// Verifies a token with a key: its claims, or why it is refused.
-pub type Verify = Arc<dyn Fn(&Secret, &str) -> Result<Value, String> + Send + Sync>;
+/// The most bytes that a posted form may have.
+const MAX_FORM: usize = 16 * 1024;
 
-/// What the pages may do: report their height, wherever they are framed.
-const POLICY: Policy = Policy { script: include_str!("install.js"), directives: "form-action 'none'" };
+/// What a page may do that has nothing but a message: report its height, wherever it is framed.
+const NOTICE: Policy = Policy { script: assets::HEIGHT, directives: "form-action 'none'" };
+
+/// Where a Pandium stands, and whom it knows.
+#[derive(Debug)]
+pub struct Place {
+    /// Its own origin. It knows no other, whoever proxies it.
+    pub own: String,
+    /// The origin at which people sign in to what they connect.
+    pub partner: String,
+    /// The origins that its support was told of: their scripts may use its API (CORS).
+    pub registered: Vec<String>,
+}
 
 /// Pandium.
 pub struct Pandium {
     key: Secret,
     verify: Verify,
+    place: Place,
+    visits: Visits,
+    seen: Seen,
 }
 
 impl fmt::Debug for Pandium {
@@ -29,206 +59,123 @@ impl fmt::Debug for Pandium {
     }
 }
 
-/// A token whose signature was found right.
-struct Verified {
-    header: Vec<u8>,
-    claims: Value,
-}
-
-/// Why there is no install page: status, headline, explanation.
+/// Why there is no page: status, headline, explanation.
 type Trouble = (StatusCode, &'static str, String);
 
 impl Pandium {
     /// A Pandium that shares this key with the sidecar.
-    pub fn new(key: Secret, verify: Verify) -> Self {
-        Self { key, verify }
+    pub fn new(key: Secret, verify: Verify, place: Place) -> Self {
+        Self { key, verify, place, visits: Visits::default(), seen: Seen::default() }
     }
 
     /// Answers one request.
-    pub fn answer<B>(&self, request: &Request<B>) -> Answer {
-        self.install(request)
-            .unwrap_or_else(|(status, title, text)| pages::notice(status, title, &text, POLICY))
-    }
-
-    fn install<B>(&self, request: &Request<B>) -> Result<Answer, Trouble> {
-        let integration = place(request.uri().path())?;
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let text = "An install page is asked for with GET.";
-            return Err((StatusCode::METHOD_NOT_ALLOWED, "Not like that", text.to_owned()));
+    pub async fn answer(&self, mut request: Request<Incoming>) -> Answer {
+        let socket = live::is_wanted(request.headers()).then(|| hyper::upgrade::on(&mut request));
+        let (head, body) = request.into_parts();
+        let Ok(body) = Limited::new(body, MAX_FORM).collect().await else {
+            return pages::notice(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "Too much",
+                "That is no form of ours.",
+                NOTICE,
+            );
+        };
+        let answer = self.reply(&head, &body.to_bytes());
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(socket) = socket
+        {
+            tokio::spawn(live::talk(socket));
         }
-        let token = tenant(request.uri().query().unwrap_or_default())?;
-        let verified = self.verified(&token)?;
-        Ok(page(integration, &verified, now()))
+        answer
     }
 
-    fn verified(&self, token: &str) -> Result<Verified, Trouble> {
-        let claims = (self.verify)(&self.key, token).map_err(|why| {
-            (StatusCode::UNAUTHORIZED, "This token is not accepted", format!("Verifying it failed: {why}."))
-        })?;
-        let header = token.split('.').next().unwrap_or_default();
-        let header = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(header).unwrap_or_default();
-        Ok(Verified { header, claims })
+    fn reply(&self, head: &Parts, form: &Bytes) -> Answer {
+        self.seen.note(head);
+        self.route(head, form)
+            .unwrap_or_else(|(status, title, text)| pages::notice(status, title, &text, NOTICE))
+    }
+
+    fn route(&self, head: &Parts, form: &Bytes) -> Result<Answer, Trouble> {
+        let method = if head.method == Method::HEAD { &Method::GET } else { &head.method };
+        let segments: Vec<&str> = head.uri.path().split('/').skip(1).collect();
+        match (method, segments.as_slice()) {
+            (method, [account, "tenants", "create", id]) => {
+                let integration = integration(account, id)?;
+                self.install(integration, only(method, &Method::GET).and(Ok(head))?)
+            }
+            (&Method::GET, [account, "settings", id]) => self.settings(integration(account, id)?, head),
+            (&Method::POST, [account, "settings", id]) => self.save(integration(account, id)?, head, form),
+            (method, ["api", "installs", id]) => Ok(self.api(method, integration(ACCOUNT, id)?, head)),
+            (&Method::GET, ["live", id]) => self.live(integration(ACCOUNT, id)?, head),
+            (&Method::GET, ["oauth", "start", id]) => self.sign_in(integration(ACCOUNT, id)?, head),
+            (&Method::GET, ["oauth", "callback"]) => self.signed_in(head),
+            (&Method::GET, ["assets", name]) => assets::answer(name),
+            (&Method::GET, ["seen"]) => Ok(self.seen.answer()),
+            _ => Err(lost("Install pages are at /<account>/tenants/create/<id>.".to_owned())),
+        }
+    }
+
+    /// A token is used once: it becomes a session, and the address that the visitor stays at has none.
+    fn install(&self, integration: &Integration, head: &Parts) -> Result<Answer, Trouble> {
+        let token = token::tenant(head.uri.query().unwrap_or_default())?;
+        let verified = token::verified(&self.verify, &self.key, &token)?;
+        let id = self.visits.open(Visit::new(verified));
+        let mut answer = pages::see_other(&settings_path(integration));
+        visits::set_cookies(answer.headers_mut(), &id, self.place.own.starts_with("https:"));
+        Ok(answer)
+    }
+
+    fn settings(&self, integration: &Integration, head: &Parts) -> Result<Answer, Trouble> {
+        let visit = self.visit(head)?;
+        let install = self.visits.install(&visit.key(integration));
+        let saved = head.uri.query() == Some("saved");
+        Ok(page::settings(&page::Shown {
+            integration,
+            visit: &visit,
+            install,
+            saved,
+            place: &self.place,
+            head,
+        }))
+    }
+
+    fn save(&self, integration: &Integration, head: &Parts, form: &Bytes) -> Result<Answer, Trouble> {
+        let visit = self.visit(head)?;
+        // A form of another site's comes with the cookie as well.
+        if api::origin(head) != Some(&self.place.own) {
+            let text = "The form was sent by a page of another origin, or one that does not say which.";
+            return Err((StatusCode::FORBIDDEN, "Not from there", text.to_owned()));
+        }
+        self.visits.change(&visit.key(integration), |install| install.fill_in(form));
+        // In full, as many frameworks write it: whoever proxies has to see to it.
+        Ok(pages::see_other(&format!("{}{}?saved", self.place.own, settings_path(integration))))
+    }
+
+    fn visit(&self, head: &Parts) -> Result<Arc<Visit>, Trouble> {
+        self.visits.of(&head.headers).ok_or_else(|| visits::nobody(&head.headers))
     }
 }
 
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+fn settings_path(integration: &Integration) -> String {
+    format!("/{ACCOUNT}/settings/{}", integration.id)
 }
 
-/// The integration of `/<account>/tenants/create/<id>`.
-fn place(path: &str) -> Result<&'static Integration, Trouble> {
-    let lost = |text: String| (StatusCode::NOT_FOUND, "Nothing here", text);
-    let segments: Vec<&str> = path.split('/').skip(1).collect();
-    let [account, "tenants", "create", id] = segments.as_slice() else {
-        return Err(lost("Install pages are at /<account>/tenants/create/<id>.".to_owned()));
-    };
-    if *account != ACCOUNT {
+fn only(method: &Method, wanted: &Method) -> Result<(), Trouble> {
+    let text = || format!("An install page is asked for with {wanted}.");
+    if method == wanted { Ok(()) } else { Err((StatusCode::METHOD_NOT_ALLOWED, "Not like that", text())) }
+}
+
+fn lost(text: String) -> Trouble {
+    (StatusCode::NOT_FOUND, "Nothing here", text)
+}
+
+/// The integration of that id, of the one account.
+fn integration(account: &str, id: &str) -> Result<&'static Integration, Trouble> {
+    if account != ACCOUNT {
         return Err(lost(format!("The account of this demo is {ACCOUNT}, and no other is known.")));
     }
-    let known = INTEGRATIONS.iter().find(|one| one.id == *id);
+    let known = INTEGRATIONS.iter().find(|one| one.id == id);
     known.ok_or_else(|| lost(format!("The account {ACCOUNT} has no integration with this id.")))
-}
-
-/// The one `tenant` of the query: three segments of base64url.
-fn tenant(query: &str) -> Result<String, Trouble> {
-    let refused = |title, text: &str| (StatusCode::BAD_REQUEST, title, text.to_owned());
-    let mut tokens = form::pairs(query.as_bytes()).filter(|(name, _)| name == "tenant");
-    let token = match (tokens.next(), tokens.next()) {
-        (Some((_, token)), None) if !token.is_empty() => token,
-        (Some(_), Some(_)) => {
-            return Err(refused("Two tokens", "The address has more than one parameter named tenant."));
-        }
-        _ => return Err(refused("No token", "The address has no parameter named tenant, or an empty one.")),
-    };
-    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let segments: Vec<&str> = token.split('.').collect();
-    let sound =
-        segments.len() == 3 && segments.iter().all(|one| !one.is_empty() && one.bytes().all(is_digit));
-    if sound {
-        Ok(token)
-    } else {
-        Err(refused(
-            "A broken token",
-            "What came is not three segments of base64url with a dot between them.",
-        ))
-    }
-}
-
-/// Where the token is about something else than the address.
-fn disagreements(integration: &Integration, claims: &Value) -> Vec<String> {
-    let expected = [
-        ("/ti/xti/integration_name", "ti.xti.integration_name", integration.name),
-        ("/ti/xti/connector_name", "ti.xti.connector_name", integration.connector),
-    ];
-    let other = |pointer| claims.pointer(pointer).and_then(Value::as_str);
-    let differs =
-        expected.iter().filter(|(pointer, _, own)| other(*pointer).is_some_and(|text| text != *own));
-    differs.map(|(_, name, own)| format!("{name} is not {own}, as this address has it")).collect()
-}
-
-fn page(integration: &Integration, verified: &Verified, now: i64) -> Answer {
-    let mut found =
-        deviations(&verified.header, &verified.claims, Look { on_arrival: true, for_install: true, now });
-    found.extend(disagreements(integration, &verified.claims));
-    let verdict =
-        if found.is_empty() { "Pandium understood this" } else { "Pandium might not understand this" };
-    let claims = hidden(verified.claims.clone());
-    let text = |pointer| claims.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let fact = |pointer, none| Html::text(text(pointer).unwrap_or(none));
-    let values = [
-        ("title", Html::text(integration.title)),
-        ("blurb", Html::text(integration.blurb)),
-        ("company", fact("/ti/udn", "(no name)")),
-        ("sub", Html::text(&format!("known as {}", text("/sub").unwrap_or("nobody")))),
-        ("user", fact("/ti/ufn", "(no name)")),
-        ("email", fact("/ti/uem", "(no address)")),
-        ("integration", fact("/ti/xti/integration_name", "(no name)")),
-        ("connector", fact("/ti/xti/connector_name", "(no connector)")),
-        ("id", Html::text(integration.id)),
-        ("verdict", Html::text(verdict)),
-        ("checks", checks(&found)),
-        ("rows", rows(&claims, now)),
-        ("json", Html::text(&serde_json::to_string_pretty(&claims).unwrap_or_default())),
-    ];
-    let title = format!("Connect {}", integration.title);
-    pages::answer(StatusCode::OK, &title, fill(include_str!("install.html"), &values), POLICY)
-}
-
-/// The claims without `ti.xti.token`, a credential that is never shown.
-fn hidden(mut claims: Value) -> Value {
-    if let Some(token) = claims.pointer_mut("/ti/xti/token") {
-        let length = token.as_str().map_or(0, str::len);
-        *token = Value::from(format!("(present, {length} bytes, not shown)"));
-    }
-    claims
-}
-
-fn checks(found: &[String]) -> Html {
-    let line = |class, text: &str| {
-        fill(include_str!("check.html"), &[("class", Html::text(class)), ("text", Html::text(text))])
-    };
-    let signed = "The signature fits the shared secret (HS256).";
-    let known = format!("The account {ACCOUNT} and the integration are known.");
-    let mut lines = vec![line("", signed), line("", &known)];
-    if found.is_empty() {
-        lines.push(line("", "Header, claims and their types are as Pandium documents them."));
-        lines.push(line("", "It was made just now."));
-    }
-    lines.extend(found.iter().map(|deviation| line("bad", deviation)));
-    Html::all(lines)
-}
-
-/// A row for each claim, in their order.
-fn rows(claims: &Value, now: i64) -> Html {
-    let mut leaves = Vec::new();
-    flatten("", claims, &mut leaves);
-    Html::all(leaves.into_iter().map(|(name, value)| {
-        let meaning = if name == "iat" { age(value, now) } else { meaning(&name).to_owned() };
-        let shown = match value {
-            Value::String(text) if text.is_empty() => "(empty)".to_owned(),
-            Value::String(text) => text.clone(),
-            Value::Array(items) if items.is_empty() => "(none)".to_owned(),
-            Value::Array(items) if items.iter().all(Value::is_string) => {
-                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
-            }
-            other => other.to_string(),
-        };
-        let values =
-            [("name", Html::text(&name)), ("value", Html::text(&shown)), ("meaning", Html::text(&meaning))];
-        fill(include_str!("claim.html"), &values)
-    }))
-}
-
-fn flatten<'v>(path: &str, value: &'v Value, leaves: &mut Vec<(String, &'v Value)>) {
-    match value {
-        Value::Object(map) => {
-            for (name, value) in map {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                flatten(&path, value, leaves);
-            }
-        }
-        leaf => leaves.push((path.to_owned(), leaf)),
-    }
-}
-
-fn age(iat: &Value, now: i64) -> String {
-    iat.as_i64().map_or_else(String::new, |iat| format!("made {} s ago", now.saturating_sub(iat)))
-}
-
-fn meaning(claim: &str) -> &'static str {
-    match claim {
-        "jti" => "this token’s own number",
-        "sub" => "whose installs these are",
-        "ti.udn" => "the company",
-        "ti.ufn" => "the user",
-        "ti.uem" => "the user’s e-mail",
-        "ti.ili" => "installed outside Pandium",
-        "ti.aid" => "account id",
-        "ti.adn" => "account name",
-        "ti.xti.connector_name" | "ti.xti.integration_name" => "required for this page",
-        _ => "",
-    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,12 @@
 //! The visitors of the demo, and who of them is signed in: the app writes it, the front reads it.
 
-use cookie::Cookie;
-use http::header::COOKIE;
+use super::cookies;
+use super::recent::Recent;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use uuid::Uuid;
 
 /// The app's session cookie.
 pub const SESSION: &str = "gantry_session";
-
-/// More sessions than this, and the oldest ends.
-const MAX_SESSIONS: usize = 1000;
 
 /// The longest name that is taken, in characters.
 const MAX_NAME: usize = 80;
@@ -112,38 +107,26 @@ pub struct Sessions(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    people: HashMap<String, Person>,
-    order: VecDeque<String>,
+    people: Recent<Person>,
     companies: Vec<String>,
 }
 
 impl Sessions {
     /// Signs somebody in; the id is the cookie's value.
     pub fn open(&self, person: Person) -> String {
-        let id = Uuid::new_v4().simple().to_string();
-        let mut state = self.state();
-        if state.order.len() >= MAX_SESSIONS
-            && let Some(oldest) = state.order.pop_front()
-        {
-            state.people.remove(&oldest);
-        }
-        state.order.push_back(id.clone());
-        state.people.insert(id.clone(), person);
-        id
+        self.state().people.keep(person)
     }
 
     /// Ends the session of this request, if it has one.
     pub fn close(&self, headers: &HeaderMap) {
-        if let Some(id) = cookie(headers) {
-            let mut state = self.state();
-            state.people.remove(&id);
-            state.order.retain(|one| *one != id);
+        if let Some(id) = cookies::value(headers, SESSION) {
+            self.state().people.take(id);
         }
     }
 
     /// Who sent this request.
     pub fn of(&self, headers: &HeaderMap) -> Option<Person> {
-        self.state().people.get(&cookie(headers)?).cloned()
+        self.state().people.get(cookies::value(headers, SESSION)?).cloned()
     }
 
     /// The id of a company that somebody typed: the known one's, or a new one for a new name.
@@ -166,19 +149,9 @@ impl Sessions {
     }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<String> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(Cookie::split_parse)
-        .filter_map(Result::ok)
-        .find_map(|cookie| (cookie.name() == SESSION).then(|| cookie.value().to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{MAX_SESSIONS, Person, SAMPLES, SESSION, Sessions};
+    use super::{Person, SAMPLES, SESSION, Sessions};
     use http::{HeaderMap, HeaderValue, header::COOKIE};
 
     fn with(cookie: &str) -> HeaderMap {
@@ -221,15 +194,6 @@ mod tests {
         assert!(sessions.of(&HeaderMap::new()).is_none());
         sessions.close(&headers);
         assert!(sessions.of(&headers).is_none());
-    }
-
-    #[test]
-    fn the_oldest_session_ends_first() {
-        let sessions = Sessions::default();
-        let ids: Vec<_> = (0..=MAX_SESSIONS).map(|_| sessions.open(somebody())).collect();
-        let signed_in = |id: &String| sessions.of(&with(&format!("{SESSION}={id}"))).is_some();
-        assert!(!signed_in(ids.first().unwrap()));
-        assert!(signed_in(ids.get(1).unwrap()));
     }
 
     #[test]

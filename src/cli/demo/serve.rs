@@ -1,5 +1,6 @@
 //! The accept loop that the demo's servers share.
 
+use crate::tls::ServerTls;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
@@ -10,11 +11,16 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// How long a visitor may take to shake hands, and to send a head.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers every request on `listener` with `handler`, until the future is dropped.
-pub async fn serve<H, F, B>(listener: TcpListener, handler: H)
+pub async fn serve<H, F, B>(listener: TcpListener, tls: Option<ServerTls>, handler: H)
 where
     H: Fn(SocketAddr, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
@@ -26,7 +32,13 @@ where
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection(stream, peer, handler.clone()));
+                    let (tls, handler) = (tls.clone(), handler.clone());
+                    connections.spawn(async move {
+                        let Some(tls) = tls else { return connection(stream, peer, handler).await };
+                        if let Ok(Ok((stream, _))) = timeout(PATIENCE, tls.accept(stream)).await {
+                            connection(stream, peer, handler).await;
+                        }
+                    });
                 }
                 // Out of file descriptors, most likely: to try again at once would only spin.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -36,8 +48,9 @@ where
     }
 }
 
-async fn connection<H, F, B>(stream: TcpStream, peer: SocketAddr, handler: H)
+async fn connection<S, H, F, B>(stream: S, peer: SocketAddr, handler: H)
 where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(SocketAddr, Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
@@ -50,7 +63,8 @@ where
     // A broken connection concerns the visitor who broke it; there is nobody to tell.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(10))
+        .header_read_timeout(PATIENCE)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
 }
