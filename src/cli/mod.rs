@@ -7,6 +7,7 @@ mod explain;
 mod healthcheck;
 mod hidden;
 mod init;
+mod inject;
 mod inspect;
 mod load;
 mod mint;
@@ -54,6 +55,8 @@ enum Command {
     Init(init::InitArgs),
     /// Ask the running instance whether it is ready: for a container's HEALTHCHECK
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Put the sidecar into Kubernetes manifests
+    Inject(inject::InjectArgs),
     /// Try it: a stand-in app, a stand-in Pandium, and the sidecar between them
     Demo(demo::DemoArgs),
 }
@@ -93,6 +96,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(())
         }
         Some(Command::Healthcheck(args)) => healthcheck::run(&args),
+        Some(Command::Inject(args)) => inject::run(&args),
         Some(Command::Demo(args)) => demo::command(&args),
     };
     ended.map_or_else(ExitCode::from, |()| ExitCode::SUCCESS)

@@ -38,9 +38,14 @@ fn tcp((host, port): (&str, u16)) -> Endpoint {
     Endpoint::Tcp { host: host.to_owned(), port }
 }
 
+/// Where visitors are served, where the file does not say it.
+pub(super) fn default() -> Endpoint {
+    tcp(LISTEN)
+}
+
 /// `listen`
 pub(super) fn listen(reader: Option<Reader<'_>>, around: &Surroundings<'_>) -> Option<Vec<Listen>> {
-    let Some(reader) = reader else { return Some(vec![Listen::plain(tcp(LISTEN))]) };
+    let Some(reader) = reader else { return Some(vec![Listen::plain(default())]) };
     let items = reader.items();
     if items.is_empty() {
         reader.error("at least one address is wanted here, such as 127.0.0.1:8710");

@@ -42,6 +42,11 @@ impl Invalid {
     pub(super) fn new(rendered: String) -> Self {
         Self { rendered }
     }
+
+    /// With what was found in a text.
+    pub(super) fn of(problems: Problems, source: &Source) -> Self {
+        Self::new(render(&problems.into_sorted(source), source))
+    }
 }
 
 impl fmt::Display for Invalid {

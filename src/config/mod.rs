@@ -21,6 +21,7 @@ mod load;
 mod marketplace;
 pub mod model;
 pub mod net;
+mod outline;
 mod overrides;
 mod pandium;
 mod presence;
@@ -41,6 +42,7 @@ pub use cases::{Case, Expect, Given, cases};
 pub use listen::parse_listen;
 pub use load::{Invalid, Loaded, Options, load, load_text};
 pub use model::Config;
+pub use outline::{Outline, outline};
 
 #[cfg(test)]
 mod tests;

@@ -62,6 +62,27 @@ pub struct Entry {
 }
 
 impl Node {
+    /// The entry of a key, where this is a map that has it.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        let Kind::Map(entries) = &self.kind else { return None };
+        entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// What stands below these keys, one in the other.
+    pub fn below(&self, keys: &[&str]) -> Option<&Self> {
+        keys.iter().try_fold(self, |node, key| node.entry(key).map(|entry| &entry.value))
+    }
+
+    /// The text that this is.
+    pub fn text(&self) -> Option<&str> {
+        if let Kind::Text { text, .. } = &self.kind { Some(text) } else { None }
+    }
+
+    /// The items that this has, where it is a list.
+    pub fn items(&self) -> &[Self] {
+        if let Kind::List(items) = &self.kind { items } else { &[] }
+    }
+
     /// Whether something of it comes from the environment: then no message repeats it.
     pub fn is_resolved(&self) -> bool {
         matches!(self.kind, Kind::Text { style: Style::Resolved, .. })
