@@ -1,11 +1,12 @@
 //! `serve`
 
 use super::load::{Wanted, load};
+use super::out::complain;
 use super::{ConfigArg, FAILED};
 use crate::app;
 use crate::config::model::{Listen, Log, LogFormat};
 use crate::config::{self, Config};
-use crate::telemetry;
+use crate::telemetry::log;
 use clap::Args;
 use std::num::NonZeroUsize;
 
@@ -32,7 +33,10 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), u8> {
     let config = loaded.config;
     let Log { format, level, .. } = config.log;
     let json = args.log_format.or(format).map(|format| format == LogFormat::Json);
-    let _flushed_at_the_end = telemetry::init(args.log.unwrap_or(level).into(), json);
+    let _log = log::init(args.log.unwrap_or(level).into(), json).map_err(|error| {
+        complain(&format!("the log cannot begin: {error}\n"));
+        FAILED
+    })?;
     for warning in &loaded.warnings {
         tracing::warn!(line = warning.place.line, path = warning.path, "{}", warning.message);
     }
