@@ -2,10 +2,12 @@
 
 use crate::config::Config;
 use crate::config::model::{Endpoint, Listen, LogFormat, Shutdown};
-use crate::server::admin;
+use crate::server::admin::{self, Desk};
 use crate::server::connection::{Bounds, Origin, Phase};
 use crate::server::edition::{self, Edition, Post, Turn};
 use crate::server::listener::{Bound, Listener, Manner, Shared};
+use crate::server::metrics::Metrics;
+use crate::server::room::Room;
 use crate::server::status::Status;
 use crate::server::worker::Worker;
 use std::future::Future;
@@ -13,7 +15,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 /// Why the program cannot start.
@@ -69,15 +71,17 @@ pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, Sta
     let (phase, phases) = watch::channel(Phase::Serving);
     let (admin_phase, admin_phases) = watch::channel(Phase::Serving);
     let status = Status::new(&config);
+    let room = Room::new(config.limits.connections);
+    let metrics = Arc::new(Metrics::new(room.clone()));
+    let desk = Desk { status: status.clone(), metrics: Arc::clone(&metrics) };
     let admin_worker = match &admin {
-        Some(listener) => Some(start_admin(listener, status.clone(), admin_phases)?),
+        Some(listener) => Some(start_admin(listener, desk, admin_phases)?),
         None => None,
     };
-    let permits = Arc::new(Semaphore::new(config.limits.connections));
     let fixed = Fixed::of(&config);
-    let edition = Arc::new(Edition::first(config));
+    let edition = Arc::new(Edition::first(config, metrics));
     let workers = (0..workers.get())
-        .map(|_| Crew::start(&listeners, &permits, &edition, &phases))
+        .map(|_| Crew::start(&listeners, &room, &edition, &phases))
         .collect::<Result<_, _>>()?;
     status.set_ready(true);
     Ok(Running {
@@ -110,7 +114,7 @@ struct Crew {
 impl Crew {
     fn start(
         listeners: &[Listener],
-        permits: &Arc<Semaphore>,
+        room: &Room,
         edition: &Arc<Edition>,
         phases: &watch::Receiver<Phase>,
     ) -> Result<Self, StartError> {
@@ -125,7 +129,7 @@ impl Crew {
             }
         };
         let worker = sockets
-            .and_then(|sockets| Worker::start(sockets, Arc::clone(permits), handler, phases.clone()))
+            .and_then(|sockets| Worker::start(sockets, room.clone(), handler, phases.clone()))
             .map_err(StartError::Runtime)?;
         Ok(Self { worker, turns })
     }
@@ -137,17 +141,17 @@ const OPERATORS: usize = 64;
 /// The operator has a worker of their own: health is told however busy the others are.
 fn start_admin(
     listener: &Listener,
-    status: Status,
+    desk: Desk,
     phases: watch::Receiver<Phase>,
 ) -> Result<Worker, StartError> {
     let handler = move || {
         move |_, request| {
-            let answer = admin::answer(&request, &status);
+            let answer = admin::answer(&request, &desk);
             async move { answer }
         }
     };
-    let permits = Arc::new(Semaphore::new(OPERATORS));
-    let sockets = |socket: Shared| Worker::start(vec![socket], permits, handler, phases);
+    let room = Room::new(OPERATORS);
+    let sockets = |socket: Shared| Worker::start(vec![socket], room, handler, phases);
     listener.share().and_then(sockets).map_err(StartError::Runtime)
 }
 

@@ -132,10 +132,10 @@ fn decide(policy: &Policy, request: &Request, answered: Option<&Answered>) -> Re
         return mint(policy, request, ask, &session);
     }
     let Answered { status, headers, body } = answered.expect("the app's answer");
-    let mut answer = Answer { headers: headers.clone(), json: None };
+    let mut answer = Answer { status: *status, headers: headers.clone(), json: None };
     match policy.from {
         From::Probe(_) => answer.json = probe::understand(*status == 200, headers, body.as_bytes(), policy)?,
-        From::Handoff if answer.hands_over(*status, policy) => {}
+        From::Handoff if answer.hands_over(policy) => {}
         From::Handoff => return Ok("the app's own answer\n".to_owned()),
         From::Headers | From::Jwt(_) => panic!("nobody asks the app"),
     }

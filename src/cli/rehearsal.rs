@@ -56,7 +56,7 @@ impl<'w> Visit<'w> {
                 request.extend(headers.get(&name).cloned().map(|value| (name, value)));
             }
         }
-        let answer = Answer { headers, json: None };
+        let answer = Answer { status: 200, headers, json: None };
         Self { wanted, query: None, stranger: false, request, answer, unanswered: None }
     }
 

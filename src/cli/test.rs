@@ -156,6 +156,7 @@ fn understand(
     body: Option<Value>,
     policy: &Policy,
 ) -> Result<(), Refusal> {
+    visit.answer.status = status;
     match &policy.from {
         From::Probe(_) => {
             let headers = &mut visit.answer.headers;
@@ -166,7 +167,7 @@ fn understand(
             let text = text.unwrap_or_default();
             visit.answer.json = probe::understand(status == 200, headers, text.as_bytes(), policy)?;
         }
-        From::Handoff if !visit.answer.hands_over(status, policy) => {
+        From::Handoff if !visit.answer.hands_over(policy) => {
             return Err(Refusal::new(Code::SignedOut, "the app's own answer goes to the visitor"));
         }
         From::Handoff | From::Headers | From::Jwt(_) => {}

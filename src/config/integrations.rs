@@ -62,7 +62,9 @@ pub(super) fn read(reader: &Reader<'_>, claims: &Written, context: &Context<'_>)
         reader.error("at least one integration is wanted here, such as `gwt2hs: { id: 1121 }`");
         return None;
     }
-    let read: Vec<_> = entries.iter().map(|(name, entry)| one(name, entry, claims, context)).collect();
+    let numbered = entries.iter().enumerate();
+    let read: Vec<_> =
+        numbered.map(|(index, (name, entry))| one(index, name, entry, claims, context)).collect();
     let mut integrations = Integrations::default();
     for integration in read.into_iter().collect::<Option<Vec<_>>>()? {
         match crate::slug::Slug::parse(&integration.name) {
@@ -73,7 +75,13 @@ pub(super) fn read(reader: &Reader<'_>, claims: &Written, context: &Context<'_>)
     Some(integrations)
 }
 
-fn one(name: &str, entry: &Reader<'_>, claims: &Written, context: &Context<'_>) -> Option<Integration> {
+fn one(
+    index: usize,
+    name: &str,
+    entry: &Reader<'_>,
+    claims: &Written,
+    context: &Context<'_>,
+) -> Option<Integration> {
     if name != ANY && !is_slug(name) {
         entry.error_at(
             entry.key_place(),
@@ -105,6 +113,7 @@ fn one(name: &str, entry: &Reader<'_>, claims: &Written, context: &Context<'_>) 
         name: Arc::from(name),
         place: entry.key_place(),
         target: Target {
+            index,
             addresses: pandium.accounts.iter().zip(ids).map(|(it, id)| address(it, id, &params)).collect(),
             query: query.into_iter().filter(|name| !fixed(name)).collect(),
             template,

@@ -9,6 +9,7 @@ use crate::query::TOKEN;
 
 /// Where the visitor is sent, with the claims that are left without an integration.
 pub(super) fn read(
+    index: usize,
     marketplace: &Marketplace,
     claims: &Written,
     context: &Context<'_>,
@@ -28,7 +29,8 @@ pub(super) fn read(
     let template = compile(&left, &[], None, root, context);
     let after = behind_token(&marketplace.params);
     let addresses = context.pandium?.accounts.iter().map(|account| address(account, &after));
-    Some(Target { addresses: addresses.collect::<Option<_>>()?, query: Vec::new(), template: template? })
+    let addresses = addresses.collect::<Option<_>>()?;
+    Some(Target { index, addresses, query: Vec::new(), template: template? })
 }
 
 fn says_more_than_whose(claims: &Written) -> bool {

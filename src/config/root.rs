@@ -91,7 +91,8 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     };
     let claims = claims.unwrap_or(Written { place: Place::default(), tree: Tree::Broken });
     let integrations = listed.and_then(|listed| integrations::read(&listed, &claims, &context));
-    let marketplace = offered.map(|offered| marketplace::read(offered, &claims, &context, map.at()));
+    let index = integrations.as_ref().map_or(0, |integrations| integrations.iter().count());
+    let marketplace = offered.map(|offered| marketplace::read(index, offered, &claims, &context, map.at()));
     let held = session?.finish()?;
     let marketplace = match marketplace {
         Some(target) => Some(target?),

@@ -4,6 +4,7 @@
 //! each puts a new service where its old one was: no worker waits for another on a request's way, and
 //! a request that has begun keeps the service that it began with.
 
+use super::metrics::Metrics;
 use super::service::Service;
 use super::status::Generation;
 use crate::config::Config;
@@ -21,19 +22,23 @@ pub struct Edition {
     pub config: Arc<Config>,
     /// Whom a token's issuer keeps its keys with, where they are fetched.
     pub issuer: Option<Arc<Source>>,
+    /// Where all that serve count.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Edition {
     /// What the program starts with.
-    pub fn first(config: Config) -> Self {
-        Self { generation: Generation::FIRST, issuer: issuer(&config, None), config: Arc::new(config) }
+    pub fn first(config: Config, metrics: Arc<Metrics>) -> Self {
+        let issuer = issuer(&config, None);
+        Self { generation: Generation::FIRST, issuer, metrics, config: Arc::new(config) }
     }
 
     /// What comes after this one.
     #[must_use]
     pub fn next(&self, config: Config) -> Self {
         let issuer = issuer(&config, self.issuer.as_ref());
-        Self { generation: self.generation.next(), issuer, config: Arc::new(config) }
+        let metrics = Arc::clone(&self.metrics);
+        Self { generation: self.generation.next(), issuer, metrics, config: Arc::new(config) }
     }
 }
 

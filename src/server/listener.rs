@@ -2,6 +2,7 @@
 
 use super::connection::{self, Bounds, Origin, Phase};
 use super::reply;
+use super::room::Room;
 use super::socket::{SocketFile, refuse_live_socket};
 use crate::config::model::{Endpoint, Listen};
 use crate::proxy::body::{Arriving, Body};
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 /// A bound socket, that workers can share.
@@ -159,7 +160,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 /// Accepts until the phase says to stop. Each connection holds `open` as long as it lives.
 pub async fn accept<H, F>(
     Shared { socket, mut manner }: Shared,
-    permits: Arc<Semaphore>,
+    room: Room,
     handler: H,
     mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
@@ -185,7 +186,7 @@ pub async fn accept<H, F>(
                     newest = manner.borrow_and_update().clone();
                 }
                 let knock = Knock { stream, peer, manner: newest.clone() };
-                spawn(knock, &permits, handler.clone(), phase.clone(), open.clone());
+                spawn(knock, &room, handler.clone(), phase.clone(), open.clone());
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
@@ -232,7 +233,7 @@ async fn shake(stream: Stream, peer: Peer, tls: ServerTls, patience: Duration) -
 
 fn spawn<H, F>(
     knock: Knock,
-    permits: &Arc<Semaphore>,
+    room: &Room,
     handler: H,
     mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
@@ -240,7 +241,7 @@ fn spawn<H, F>(
     H: Fn(Arc<Origin>, Request<Arriving>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
+    let Some(permit) = room.admit() else {
         tokio::spawn(async {
             if let Some((stream, _)) = knock.enter(TURNING_AWAY).await {
                 reply::turn_away(stream).await;

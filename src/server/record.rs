@@ -1,9 +1,20 @@
 //! The lines of the log that say what became of a request: things and their states, never a value.
 
+use super::metrics::Outcome;
 use crate::decide::{self, Minting};
 use crate::refusal::Refusal;
+use crate::route::Pattern;
 use crate::telemetry::RequestId;
 use crate::trust::Peer;
+use std::fmt;
+
+/// One line for each request: the route that has it, by its template, and what came of it.
+pub(super) fn answered(outcome: &Outcome, route: Option<&Pattern>, id: &RequestId) {
+    let Outcome { status, code, took, .. } = *outcome;
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let route: &dyn fmt::Display = route.map_or(&"app", |route| route);
+    tracing::info!(%route, status, code, request_id = %id, micros, "request");
+}
 
 /// One line for each token: who can be found again, and cannot be read.
 pub(super) fn minted(minting: Minting<'_>) {

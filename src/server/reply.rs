@@ -48,7 +48,7 @@ impl Failure {
     }
 
     /// The code as it is shown and logged.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::NoApp => "not-found",
             Self::Unreachable => "upstream-unreachable",

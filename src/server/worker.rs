@@ -3,6 +3,7 @@
 
 use super::connection::{Origin, Phase};
 use super::listener::{self, Shared};
+use super::room::Room;
 use crate::proxy::body::{Arriving, Body};
 use http::{Request, Response};
 use std::convert::Infallible;
@@ -11,7 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 /// A thread that serves.
 pub struct Worker {
@@ -24,7 +25,7 @@ impl Worker {
     /// `handler` is made within the worker.
     pub fn start<M, H, F>(
         sockets: Vec<Shared>,
-        permits: Arc<Semaphore>,
+        room: Room,
         handler: M,
         phase: watch::Receiver<Phase>,
     ) -> io::Result<Self>
@@ -36,7 +37,7 @@ impl Worker {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (alive, ended) = mpsc::channel(1);
         let run = move || {
-            run(&runtime, sockets, &permits, handler, phase);
+            run(&runtime, sockets, &room, handler, phase);
             runtime.shutdown_background();
             drop(alive);
         };
@@ -56,7 +57,7 @@ impl Worker {
 fn run<M, H, F>(
     runtime: &Runtime,
     sockets: Vec<Shared>,
-    permits: &Arc<Semaphore>,
+    room: &Room,
     handler: M,
     mut phase: watch::Receiver<Phase>,
 ) where
@@ -70,7 +71,7 @@ fn run<M, H, F>(
         for socket in sockets {
             tokio::spawn(listener::accept(
                 socket,
-                Arc::clone(permits),
+                room.clone(),
                 handler.clone(),
                 phase.clone(),
                 open.clone(),

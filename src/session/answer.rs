@@ -9,6 +9,8 @@ use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 
 /// What the app said of a visitor.
 pub struct Answer {
+    /// Its status.
+    pub status: u16,
     /// The header lines of its answer.
     pub headers: HeaderMap,
     /// The JSON of its body, where that was asked for.
@@ -22,8 +24,8 @@ impl Answer {
     }
 
     /// Whether, as the answer to a visitor's own request, it hands the visitor over to us.
-    pub fn hands_over(&self, status: u16, policy: &Policy) -> bool {
-        status == 200 && self.speaks(policy)
+    pub fn hands_over(&self, policy: &Policy) -> bool {
+        self.status == 200 && self.speaks(policy)
     }
 
     /// Whether it says anything of a visitor at all.

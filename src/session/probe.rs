@@ -45,8 +45,8 @@ pub async fn ask(
     let deadline = Instant::now() + probe.timeout;
     let answered = timeout_at(deadline, client.send(request, None)).await;
     let (parts, body) = answered.map_err(late)?.map_err(|error| silent(&error))?.into_parts();
-    let ok = parts.status.as_u16() == 200;
-    let mut answer = Answer { headers: parts.headers, json: None };
+    let mut answer = Answer { status: parts.status.as_u16(), headers: parts.headers, json: None };
+    let ok = answer.status == 200;
     let read = match timeout_at(deadline, read(ok, &answer.headers, body, policy)).await {
         Ok(read) => read,
         Err(elapsed) => Err(late(elapsed)),

@@ -82,6 +82,13 @@ pub struct Integrations {
     pub any: Option<Integration>,
 }
 
+impl Integrations {
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Integration> {
+        self.named.values().chain(&self.any)
+    }
+}
+
 /// One integration.
 pub struct Integration {
     /// Its name, or `*`.
@@ -94,6 +101,8 @@ pub struct Integration {
 
 /// Where a visitor may want to go, ready to mint for.
 pub struct Target {
+    /// Its position: the integrations in the order of the file, and the marketplace behind them.
+    pub index: usize,
     /// Its address for each account, in their order.
     pub addresses: Vec<Address>,
     /// The visitor's query parameters that are carried over.

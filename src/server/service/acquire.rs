@@ -6,6 +6,7 @@ use crate::decide::{self, Ask};
 use crate::proxy::body::Arriving;
 use crate::proxy::forward::forward;
 use crate::refusal::Refusal;
+use crate::server::metrics::Heard;
 use crate::server::reply::{self, Failure};
 use crate::session;
 use crate::session::answer::Answer;
@@ -61,6 +62,14 @@ impl Service {
             return self.refuse(visit, Some(ask), &probe::unavailable("there is no app to ask", false));
         };
         let told = probe::ask(client, probe, policy, &visit.parts.headers, &visit.seen()).await;
+        // Only the app is the app.
+        if self.probed.is_none() {
+            self.ledger.heard(match &told {
+                Ok(Told::Answer(answer) | Told::Refused(answer, _)) => Heard::Status(answer.status),
+                Err(refusal) if refusal.evidence.late => Heard::Late,
+                Err(_) => Heard::Nothing,
+            });
+        }
         match told {
             Ok(Told::Answer(answer)) => self.go_by(&answer, ask, visit),
             Ok(Told::Refused(answer, refusal)) => {
@@ -82,21 +91,24 @@ impl Service {
         };
         let request = Request::from_parts(parts, body);
         let passage = self.passage(client, &self.shown);
-        match forward(&passage, request, &visit.seen(), None).await {
+        let answer = forward(&passage, request, &visit.seen(), None).await;
+        self.count_heard(&answer);
+        match answer {
             Ok(mut response) => {
-                let answer = Answer { headers: response.headers().clone(), json: None };
-                if answer.hands_over(response.status().as_u16(), &self.config.policy) {
+                let status = response.status().as_u16();
+                let answer = Answer { status, headers: response.headers().clone(), json: None };
+                if answer.hands_over(&self.config.policy) {
                     return self.go_by(&answer, ask, visit);
                 }
                 self.hidden.strip(response.headers_mut());
-                Answered { response, code: "passed" }
+                Answered::new(response, "passed")
             }
             Err(error) => {
                 let failure = Failure::from(&error);
                 tracing::warn!(code = failure.as_str(), request_id = %visit.id, %error, "not handed off");
                 if matches!(failure, Failure::VisitorLate | Failure::VisitorBroken) {
                     let response = reply::failure(failure, &visit.parts.headers, visit.id);
-                    return Answered { response, code: failure.as_str() };
+                    return Answered::new(response, failure.as_str());
                 }
                 let late = failure == Failure::Late;
                 self.refuse(visit, Some(ask), &probe::unavailable("the app gave no answer", late))

@@ -37,6 +37,10 @@ impl Service {
             }
             Door::Decision => reply::decision(token, visit.id),
         };
-        Ok(Answered { response: response.map_err(unwritable)?, code: "minted" })
+        Ok(Answered {
+            response: response.map_err(unwritable)?,
+            code: "minted",
+            target: Some(ask.target.index),
+        })
     }
 }

@@ -7,6 +7,8 @@ mod refuse;
 
 use super::connection::Origin;
 use super::edition::Edition;
+use super::metrics::{Heard, Ledger, Outcome};
+use super::record;
 use super::reply::{self, Failure};
 use crate::config::Config;
 use crate::config::model::{From, Policy, Probe};
@@ -15,7 +17,7 @@ use crate::fields::Source;
 use crate::protected::Protected;
 use crate::proxy::body::{Arriving, Body};
 use crate::proxy::client::{Client, Way};
-use crate::proxy::forward::{Passage, forward};
+use crate::proxy::forward::{ForwardError, Passage, forward};
 use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly, resembles_framing};
 use crate::proxy::tunnel::Switch;
 use crate::route::{Door, Route};
@@ -42,12 +44,23 @@ pub struct Service {
     probed: Option<Arc<Client>>,
     /// Whom a token's issuer keeps its keys with, where they are fetched.
     issuer: Option<Arc<jwks::Source>>,
+    /// Where this worker counts.
+    ledger: Arc<Ledger>,
 }
 
-/// An answer, and what the access line says of it.
+/// An answer, and what is noted of it.
 struct Answered {
     response: Response<Body>,
     code: &'static str,
+    /// The position of the target that somebody was about to be sent to.
+    target: Option<usize>,
+}
+
+impl Answered {
+    /// An answer to somebody who was about to be sent nowhere.
+    fn new(response: Response<Body>, code: &'static str) -> Self {
+        Self { response, code, target: None }
+    }
 }
 
 /// One request, but for its body: what every step of its life needs to know.
@@ -88,7 +101,8 @@ impl Service {
         let protected = Arc::new(config.policy.protected.clone());
         let hidden = Arc::new(hidden(&config.policy));
         let shown = Arc::default();
-        Self { config, protected, hidden, shown, client, probed, issuer }
+        let ledger = edition.metrics.ledger(&config);
+        Self { config, protected, hidden, shown, client, probed, issuer, ledger }
     }
 
     /// Answers one request.
@@ -98,25 +112,25 @@ impl Service {
         // A trusted peer's id is taken over, so that its log and ours name the request alike.
         let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
         let id = given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh);
-        let route = self.owner(request.uri().path());
-        let answered = self.route(origin, trusted, request, &id).await;
+        let owner = self.owner(request.uri().path());
+        let answered = self.route(origin, trusted, request, owner.map(|(_, route)| route.door), &id).await;
+        let outcome = Outcome {
+            route: owner.map(|(index, _)| index),
+            status: answered.response.status().as_u16(),
+            code: answered.code,
+            target: answered.target,
+            took: started.elapsed(),
+        };
+        self.ledger.answered(&outcome);
         if self.config.log.access {
-            let status = answered.response.status().as_u16();
-            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            let code = answered.code;
-            if let Some(route) = route {
-                let route = tracing::field::display(&route.pattern);
-                tracing::info!(route, status, code, request_id = %id, micros, "request");
-            } else {
-                tracing::info!(route = "app", status, code, request_id = %id, micros, "request");
-            }
+            record::answered(&outcome, owner.map(|(_, route)| &route.pattern), &id);
         }
         answered.response
     }
 
-    /// The route that has the path, byte for byte.
-    fn owner(&self, path: &str) -> Option<&Route> {
-        self.config.policy.routes.iter().find(|route| route.owns(path))
+    /// The route that has the path, byte for byte, and its position.
+    fn owner(&self, path: &str) -> Option<(usize, &Route)> {
+        self.config.policy.routes.iter().enumerate().find(|(_, route)| route.owns(path))
     }
 
     async fn route(
@@ -124,20 +138,17 @@ impl Service {
         origin: &Origin,
         trusted: Option<TrustedPeer>,
         request: Request<Arriving>,
+        door: Option<Door>,
         id: &RequestId,
     ) -> Answered {
         let peer = origin.peer;
-        let door = self.owner(request.uri().path()).map(|route| route.door);
         if !is_framed_plainly(request.headers()) || resembles_framing(request.headers()) {
             let failure = Failure::VisitorBroken;
             tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's framing");
             let (response, code) = (reply::failure(failure, request.headers(), id), failure.as_str());
             // A proxy that asks for a decision understands yes and no.
             let denied = door == Some(Door::Decision);
-            return Answered {
-                response: if denied { reply::denial(response, code) } else { response },
-                code,
-            };
+            return Answered::new(if denied { reply::denial(response, code) } else { response }, code);
         }
         let (parts, body) = request.into_parts();
         let visit = Visit { parts: &parts, door, origin, trusted, id };
@@ -169,16 +180,28 @@ impl Service {
         let asked = request.headers().get(ACCEPT).cloned();
         let failed = |failure: Failure| {
             let headers = asked.map(|accept| (ACCEPT, accept)).into_iter().collect();
-            Answered { response: reply::failure(failure, &headers, id), code: failure.as_str() }
+            Answered::new(reply::failure(failure, &headers, id), failure.as_str())
         };
         let Some(client) = &self.client else { return failed(Failure::NoApp) };
-        match forward(&self.passage(client, &self.hidden), request, seen, switch).await {
-            Ok(response) => Answered { response, code: "passed" },
+        let answer = forward(&self.passage(client, &self.hidden), request, seen, switch).await;
+        self.count_heard(&answer);
+        match answer {
+            Ok(response) => Answered::new(response, "passed"),
             Err(error) => {
                 let failure = Failure::from(&error);
                 tracing::warn!(code = failure.as_str(), request_id = %id, %error, "not passed");
                 failed(failure)
             }
+        }
+    }
+
+    /// Counts what the app said, but for what it could say nothing to: a visitor's broken request.
+    fn count_heard(&self, answer: &Result<Response<Body>, ForwardError>) {
+        match answer.as_ref().map_err(Failure::from) {
+            Ok(answer) => self.ledger.heard(Heard::Status(answer.status().as_u16())),
+            Err(Failure::Unreachable) => self.ledger.heard(Heard::Nothing),
+            Err(Failure::Late) => self.ledger.heard(Heard::Late),
+            Err(Failure::NoApp | Failure::VisitorLate | Failure::VisitorBroken) => {}
         }
     }
 

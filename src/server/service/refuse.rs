@@ -14,6 +14,7 @@ impl Service {
         record::refused(refusal, visit.origin.peer, visit.id);
         let headers = &visit.parts.headers;
         let code = refusal.code.as_str();
+        let target = ask.map(|ask| ask.target);
         // A path that is the decision's only in some reading is answered as one, too.
         let reading = || match route::owner(visit.parts.uri.path(), &self.config.policy.routes) {
             Owner::Ambiguous(route) => Some(route.door),
@@ -21,13 +22,14 @@ impl Service {
         };
         if visit.door.or_else(reading) == Some(Door::Decision) {
             let response = reply::refusal(refusal, headers, visit.id);
-            return Answered { response: reply::denial(response, code), code };
+            let index = target.map(|target| target.index);
+            return Answered { response: reply::denial(response, code), code, target: index };
         }
-        let response = match self.login(visit, ask.map(|ask| ask.target), refusal) {
+        let response = match self.login(visit, target, refusal) {
             Some(login) => reply::login(&login, headers, visit.id),
             None => reply::refusal(refusal, headers, visit.id),
         };
-        Answered { response, code }
+        Answered { response, code, target: target.map(|target| target.index) }
     }
 
     /// The way to the login, for somebody who has to sign in.

@@ -1,0 +1,16 @@
+//! What an operator sees of the program, and what they can do to it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::float_cmp,
+    reason = "a test may panic, and what is counted is whole"
+)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod ask;
+mod counted;
+mod ledgers;
