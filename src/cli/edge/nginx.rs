@@ -54,7 +54,16 @@ pub(super) fn lines(config: &Config) -> String {
     }
     let complete = config.policy.trust.is_complete().then(|| NGINX_COMPLETE.to_owned());
     let lines = [NGINX_HEAD.to_owned()].into_iter().chain(complete).chain(variables).chain(lines);
-    format!("{}\n{NGINX_TAIL}", lines.collect::<Vec<_>>().join("\n"))
+    format!("{}\n{NGINX_TAIL}{}", lines.collect::<Vec<_>>().join("\n"), room(config.policy.url_bytes))
+}
+
+/// Room for the head of an answer with the longest address; nginx counts in pages of memory.
+fn room(url_bytes: usize) -> String {
+    let kib = (url_bytes + 4096).next_power_of_two() / 1024;
+    format!(
+        "# A token is in the answer's Location. Longer than the usual 4 KiB it would be a 502.\n\
+         proxy_buffer_size {kib}k;\nproxy_buffers 8 {kib}k;\n"
+    )
 }
 
 /// How nginx gets at the header of an answer; some names have no variable there.
