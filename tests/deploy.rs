@@ -176,7 +176,15 @@ fn compose_has_one_door_and_no_secret_in_sight() {
         (vec!["back".into()], vec!["front".into(), "back".into()])
     );
     assert_eq!(file["networks"]["back"]["internal"], Value::Bool(true));
-    assert_eq!(services["sidecar"]["healthcheck"]["test"][2], "healthcheck");
+    let image = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile")).unwrap();
+    let at = services["sidecar"]["configs"][0]["target"].as_str().unwrap();
+    for line in [
+        "USER 65532:65532".to_owned(),
+        format!("ENV PANDIUM_SIDECAR_CONFIG={at}"),
+        format!("ENTRYPOINT [{:?}]", services["sidecar"]["healthcheck"]["test"][1].as_str().unwrap()),
+    ] {
+        assert!(image.lines().any(|said| said == line), "the Dockerfile does not say {line}");
+    }
     let mounted = file["configs"]["sidecar"]["file"].as_str().unwrap();
     assert!(deploy().join(mounted).is_file(), "{mounted}");
     // Compose would fill in what it takes for its own variables.
