@@ -2,7 +2,10 @@
 
 import re
 import sys
+import threading
 from pathlib import Path
+
+from websockets.sync.server import serve
 
 from kit.edge import Edge
 from kit.shop import GRACE, KEY, LENA, ZOE
@@ -50,6 +53,22 @@ class StandIn:
         (self.port,) = free_ports(1)
         PLAYED.add("stand-in-app.py")
         stage.start("app", sys.executable, DEPLOY / "stand-in-app.py", f"127.0.0.1:{self.port}", port=self.port)
+
+
+class Echo:
+    """An app that says back what it hears over a WebSocket, and what it was told of the visitor."""
+
+    def __init__(self, stage):
+        self.ws = stage.ends.enter_context(serve(self.say, "127.0.0.1", 0))
+        self.port = self.ws.socket.getsockname()[1]
+        threading.Thread(target=self.ws.serve_forever, daemon=True).start()
+        stage.ends.callback(self.ws.shutdown)
+
+    @staticmethod
+    def say(socket):
+        told = " ".join(f"{name.lower()}={value}" for name, value in socket.request.headers.raw_items())
+        for heard in socket:
+            socket.send(f"{heard} {told}")
 
 
 class Play:
