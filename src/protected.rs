@@ -26,11 +26,34 @@ pub enum Standing<'p> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Protected {
     names: Vec<HeaderName>,
+    /// The same as they fold, one for each.
+    folded: Vec<Folded>,
     /// Bit `n` is set where a protected name is `n` bytes long: folding keeps the length, so this
     /// answers for nearly every header of a request without comparing anything.
     lengths: u128,
     /// Those that are for us alone: they go to nobody, whoever sent them.
     withheld: Vec<HeaderName>,
+}
+
+/// A name as apps may fold it, and what tells most others from it at a glance.
+#[derive(Clone, Debug, PartialEq)]
+struct Folded {
+    length: usize,
+    first: u8,
+    text: Box<[u8]>,
+}
+
+impl Folded {
+    fn new(name: &str) -> Self {
+        let text: Box<[u8]> = name.bytes().map(fold).collect();
+        Self { length: text.len(), first: text.first().copied().unwrap_or_default(), text }
+    }
+
+    fn is(&self, name: &[u8]) -> bool {
+        self.length == name.len()
+            && name.first().is_some_and(|&first| fold(first) == self.first)
+            && self.text.iter().zip(name).all(|(own, &other)| *own == fold(other))
+    }
 }
 
 /// What is wrong with a request from a trusted peer.
@@ -69,6 +92,7 @@ impl Protected {
 
     fn add(&mut self, name: HeaderName) {
         self.lengths |= length_bit(name.as_str());
+        self.folded.push(Folded::new(name.as_str()));
         self.names.push(name);
     }
 
@@ -102,7 +126,8 @@ impl Protected {
         if self.lengths & length_bit(name) == 0 {
             return None;
         }
-        self.names.iter().find(|own| folds_alike(own.as_str().as_bytes(), name))
+        let at = self.folded.iter().position(|own| own.is(name))?;
+        self.names.get(at)
     }
 
     /// The first breach in a trusted peer's headers, in the order of the refusals' precedence.
@@ -140,6 +165,7 @@ impl Protected {
     }
 
     fn strip_where(&self, headers: &mut HeaderMap, goes: impl Fn(Standing<'_>) -> bool) {
+        // Nearly always there is none, and nothing is allocated.
         let found: Vec<HeaderName> =
             headers.keys().filter(|name| goes(self.standing(name))).cloned().collect();
         for name in found {
@@ -155,10 +181,6 @@ fn is_doubled(headers: &HeaderMap, name: &HeaderName) -> bool {
 /// Names too long for a bit share the last one.
 fn length_bit(name: impl AsRef<[u8]>) -> u128 {
     1 << name.as_ref().len().min(127)
-}
-
-fn folds_alike(own: &[u8], other: &[u8]) -> bool {
-    own.len() == other.len() && own.iter().zip(other).all(|(a, b)| fold(*a) == fold(*b))
 }
 
 /// A name as apps may fold it: two names that are equal then are one header to some of them.

@@ -1,22 +1,22 @@
 //! Asking the app, or another program.
 
+use super::alarm::Alarm;
 use super::body::{Activity, Body};
 use super::connect::Connector;
 use super::download::Download;
-use super::line::Line;
+use super::line::{Asked, Line};
 use super::pool::Pool;
 use crate::config::model::{Remote, Timeouts, Upstream};
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// How long an idle connection is used again, where the file does not say: old servers close theirs
 /// after two seconds.
@@ -97,22 +97,33 @@ impl Client {
     ///
     /// A connection that was used before may have died unseen. Then the request goes once more, over
     /// a new one, if nothing of it was sent, or if it is one that may be repeated (RFC 9112 §9.3.1).
-    pub async fn send(
-        &self,
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
+    pub fn send<'s>(
+        &'s self,
         request: Request<Body>,
-        activity: Option<&Activity>,
-    ) -> Result<Response<Download>, NoAnswer> {
-        let repeatable = request.method().is_idempotent() && request.body().is_end_stream();
-        let Some(mut line) = self.pool.take(!repeatable).await else {
-            return self.send_anew(request, activity).await;
-        };
-        let spare = repeatable.then(|| again(&request));
-        match self.within(activity, line.ask(request)).await? {
-            Ok(answer) => Ok(self.receive(answer, line, activity).await),
-            Err(mut failed) => match failed.take_message().or(spare.filter(|_| is_end(failed.error()))) {
-                Some(request) => self.send_anew(request, activity).await,
+        activity: Option<&'s Activity>,
+    ) -> impl Future<Output = Result<Response<Download>, NoAnswer>> + use<'s> {
+        async move {
+            let repeatable = request.method().is_idempotent() && request.body().is_end_stream();
+            if !repeatable {
+                self.pool.settle().await;
+            }
+            let Some(mut line) = self.pool.take() else {
+                return Box::pin(self.send_anew(request, activity)).await;
+            };
+            let spare = repeatable.then(|| again(&request));
+            let asked = {
+                let answer = pin!(line.begin(request));
+                self.within(activity, &mut line, answer).await?
+            };
+            let mut failed = match asked {
+                Ok(answer) => return Ok(self.receive(answer, line, activity)),
+                Err(failed) => failed,
+            };
+            match failed.take_message().or(spare.filter(|_| is_end(failed.error()))) {
+                Some(request) => Box::pin(self.send_anew(request, activity)).await,
                 None => Err(NoAnswer::Broken(failed.into_error())),
-            },
+            }
         }
     }
 
@@ -123,20 +134,24 @@ impl Client {
     ) -> Result<Response<Download>, NoAnswer> {
         let stream = self.connector.connect().await.map_err(NoAnswer::Unreachable)?;
         let mut line = Line::open(stream).await.map_err(NoAnswer::Broken)?;
-        match self.within(activity, line.ask(request)).await? {
-            Ok(answer) => Ok(self.receive(answer, line, activity).await),
+        let asked = {
+            let answer = pin!(line.begin(request));
+            self.within(activity, &mut line, answer).await?
+        };
+        match asked {
+            Ok(answer) => Ok(self.receive(answer, line, activity)),
             Err(failed) => Err(NoAnswer::Broken(failed.into_error())),
         }
     }
 
-    async fn receive(
+    fn receive(
         &self,
         answer: Response<Incoming>,
         line: Line,
         activity: Option<&Activity>,
     ) -> Response<Download> {
         match activity.filter(|activity| !activity.has_ended()) {
-            None => Download::of(answer, line, &self.pool).await,
+            None => Download::of(answer, line, &self.pool),
             Some(activity) => {
                 tokio::spawn(go_on(line, activity.clone(), self.way.response, Arc::clone(&self.pool)));
                 Download::early(answer, &self.pool)
@@ -144,45 +159,65 @@ impl Client {
         }
     }
 
-    async fn within<F>(&self, activity: Option<&Activity>, answer: F) -> Result<Asked, NoAnswer>
+    /// Drives the connection until the answer's head is there, or late.
+    async fn within<F>(
+        &self,
+        activity: Option<&Activity>,
+        line: &mut Line,
+        mut answer: Pin<&mut F>,
+    ) -> Result<Asked, NoAnswer>
     where
         F: Future<Output = Asked>,
     {
-        let late = NoAnswer::Late(self.way.response);
-        in_time(activity, self.way.response, answer).await.map_err(|_| late)
+        let mut alarm = std::mem::take(&mut line.alarm);
+        let asked = in_time(&mut alarm, activity, self.way.response, |cx| {
+            line.drive(cx);
+            answer.as_mut().poll(cx)
+        });
+        let asked = asked.await.ok_or(NoAnswer::Late(self.way.response));
+        line.alarm = alarm;
+        asked
     }
 }
 
-type Asked = Result<Response<Incoming>, TrySendError<Request<Body>>>;
-
-/// Waits for so long after the app was last kept waiting.
-async fn in_time<F: Future>(
+/// Waits for so long after the app was last kept waiting; none where that was too long.
+async fn in_time<T>(
+    alarm: &mut Alarm,
     activity: Option<&Activity>,
     patience: Duration,
-    awaited: F,
-) -> Result<F::Output, Elapsed> {
-    let mut awaited = pin!(awaited);
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
     let began = Instant::now();
-    let since = || activity.map_or(began, Activity::since);
-    loop {
-        match timeout_at(since() + patience, &mut awaited).await {
-            Err(elapsed) if since() + patience <= Instant::now() => return Err(elapsed),
-            Err(_) => {}
-            Ok(output) => return Ok(output),
+    let end = || activity.map_or(began, Activity::since) + patience;
+    alarm.set(end());
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = poll(cx) {
+            return Poll::Ready(Some(output));
         }
-    }
+        loop {
+            ready!(alarm.poll(cx));
+            let end = end();
+            if end <= Instant::now() {
+                return Poll::Ready(None);
+            }
+            alarm.set(end);
+        }
+    })
+    .await
 }
 
 /// Carries on with a request whose answer has begun before its end, in a task of its own: whoever
 /// takes no more of the answer may first want to be rid of the request. The app has to take that in
 /// time, and the connection goes back to the pool after both.
 async fn go_on(mut line: Line, activity: Activity, patience: Duration, home: Arc<Pool>) {
-    let rested = match in_time(Some(&activity), patience, line.rest()).await {
-        Ok(rested) => rested,
+    let mut alarm = std::mem::take(&mut line.alarm);
+    let rested = match in_time(&mut alarm, Some(&activity), patience, |cx| line.poll_rest(cx)).await {
+        Some(rested) => rested,
         // Only the answer is left, and whoever reads that watches over it.
-        Err(_) if activity.has_ended() => line.rest().await,
-        Err(_) => false,
+        None if activity.has_ended() => poll_fn(|cx| line.poll_rest(cx)).await,
+        None => false,
     };
+    line.alarm = alarm;
     if rested {
         home.keep(line);
     }

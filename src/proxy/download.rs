@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,17 +20,13 @@ pub struct Download {
 
 impl Download {
     /// The answer that came by this connection.
-    pub async fn of(answer: Response<Incoming>, line: Line, home: &Arc<Pool>) -> Response<Self> {
+    pub fn of(answer: Response<Incoming>, line: Line, home: &Arc<Pool>) -> Response<Self> {
         let (parts, incoming) = answer.into_parts();
         let mut body = Self { incoming, line: Some(line), home: Arc::clone(home) };
         // Nobody asks a body that is empty from the start for its end. After 101 there is no body,
         // and no HTTP any more.
         if body.incoming.is_end_stream() && parts.status.as_u16() != 101 {
-            poll_fn(|cx| {
-                body.give_back(cx);
-                Poll::Ready(())
-            })
-            .await;
+            body.give_back();
         }
         Response::from_parts(parts, body)
     }
@@ -46,9 +41,9 @@ impl Download {
         self.line
     }
 
-    fn give_back(&mut self, cx: &mut Context<'_>) {
+    fn give_back(&mut self) {
         if let Some(line) = self.line.take() {
-            self.home.give_back(line, cx);
+            self.home.give_back(line);
         }
     }
 }
@@ -71,9 +66,9 @@ impl HttpBody for Download {
         }
         match &polled {
             Poll::Ready(Some(Err(_))) => self.line = None,
-            Poll::Ready(None) => self.give_back(cx),
+            Poll::Ready(None) => self.give_back(),
             // hyper does not ask for the end of a body whose length was told.
-            Poll::Ready(Some(Ok(_))) if self.incoming.is_end_stream() => self.give_back(cx),
+            Poll::Ready(Some(Ok(_))) if self.incoming.is_end_stream() => self.give_back(),
             _ => {}
         }
         polled

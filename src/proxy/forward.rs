@@ -11,6 +11,7 @@ use http::header::{Entry, HOST, HeaderValue, TRAILER};
 use http::request::Parts;
 use http::{Request, Response, Uri, Version};
 use http_body::Body as _;
+use std::future::Future;
 use std::sync::Arc;
 
 /// Why there is no answer of the app's.
@@ -53,47 +54,51 @@ pub struct Passage<'p> {
 
 /// Sends the visitor's request to the app. Where both agree to leave HTTP behind, the app's side is
 /// left at the `switch`.
-pub async fn forward(
-    passage: &Passage<'_>,
+#[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
+pub fn forward<'f>(
+    passage: &'f Passage<'_>,
     request: Request<Arriving>,
-    seen: &Seen<'_>,
-    switch: Option<&Switch>,
-) -> Result<Response<Body>, ForwardError> {
-    let switch = switch.filter(|_| headers::asks_for_websocket(&request));
-    let (mut parts, body) = request.into_parts();
-    readdress(&mut parts)?;
-    let takes_trailers = headers::prepare_request(&mut parts.headers, passage.protected, seen);
-    if switch.is_some() {
-        headers::ask_for_websocket(&mut parts.headers);
-    }
-    let activity = (!body.is_end_stream()).then(Activity::start);
-    let body = match activity.clone() {
-        None => Body::empty(),
-        Some(activity) => {
-            headers::frame(&mut parts.headers, &body);
-            Body::upload(body, passage.timeouts.body, activity)
+    seen: &'f Seen<'_>,
+    switch: Option<&'f Switch>,
+) -> impl Future<Output = Result<Response<Body>, ForwardError>> {
+    async move {
+        let switch = switch.filter(|_| headers::asks_for_websocket(&request));
+        let (mut parts, body) = request.into_parts();
+        readdress(&mut parts)?;
+        let takes_trailers = headers::prepare_request(&mut parts.headers, passage.protected, seen);
+        if switch.is_some() {
+            headers::ask_for_websocket(&mut parts.headers);
         }
-    };
-    let request = Request::from_parts(parts, body);
-    let answer = passage.client.send(request, activity.as_ref()).await.map_err(blame)?;
-    if !headers::is_framed_once(answer.headers()) {
-        return Err(ForwardError::Framing);
+        let activity = (!body.is_end_stream()).then(Activity::start);
+        let body = match activity.clone() {
+            None => Body::empty(),
+            Some(activity) => {
+                headers::frame(&mut parts.headers, &body);
+                Body::upload(body, passage.timeouts.body, activity)
+            }
+        };
+        let request = Request::from_parts(parts, body);
+        let answer = passage.client.send(request, activity.as_ref()).await.map_err(blame)?;
+        if !headers::is_framed_once(answer.headers()) {
+            return Err(ForwardError::Framing);
+        }
+        if answer.status().as_u16() == 101 {
+            let switch = switch.ok_or(ForwardError::Unasked)?;
+            return Box::pin(accept_switch(answer, switch, passage.hidden)).await;
+        }
+        let (mut parts, body) = answer.into_parts();
+        parts.version = Version::HTTP_11;
+        headers::prepare_response(&mut parts.headers, passage.hidden);
+        let trailers = if takes_trailers {
+            let protected = [Arc::clone(passage.protected), Arc::clone(passage.hidden)];
+            headers::strip_announcement(&mut parts.headers, &protected);
+            Trailers::Strip(protected)
+        } else {
+            parts.headers.remove(TRAILER);
+            Trailers::Drop
+        };
+        Ok(Response::from_parts(parts, Body::answer(body, passage.timeouts.stall, trailers)))
     }
-    if answer.status().as_u16() == 101 {
-        return accept_switch(answer, switch.ok_or(ForwardError::Unasked)?, passage.hidden).await;
-    }
-    let (mut parts, body) = answer.into_parts();
-    parts.version = Version::HTTP_11;
-    headers::prepare_response(&mut parts.headers, passage.hidden);
-    let trailers = if takes_trailers {
-        let protected = [Arc::clone(passage.protected), Arc::clone(passage.hidden)];
-        headers::strip_announcement(&mut parts.headers, &protected);
-        Trailers::Strip(protected)
-    } else {
-        parts.headers.remove(TRAILER);
-        Trailers::Drop
-    };
-    Ok(Response::from_parts(parts, Body::answer(body, passage.timeouts.stall, trailers)))
 }
 
 async fn accept_switch(

@@ -5,6 +5,7 @@
 //! Here the request's own task polls it: while the answer's head is awaited, and then with every
 //! piece of the answer's body. So the two halves stay together, and an idle connection costs nothing.
 
+use super::alarm::Alarm;
 use super::body::Body;
 use crate::stream::Stream;
 use bytes::Bytes;
@@ -14,11 +15,16 @@ use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
+
+/// What comes of a request.
+pub type Asked = Result<Response<Incoming>, TrySendError<Request<Body>>>;
 
 /// A connection to the app.
 pub struct Line {
+    /// For whoever waits here.
+    pub alarm: Alarm,
     sender: SendRequest<Body>,
     connection: Box<Connection<TokioIo<Stream>, Body>>,
     ended: bool,
@@ -30,21 +36,13 @@ impl Line {
         let mut builder = Builder::new();
         builder.preserve_header_case(true);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender, connection: Box::new(connection), ended: false })
+        Ok(Self { alarm: Alarm::default(), sender, connection: Box::new(connection), ended: false })
     }
 
-    /// Sends a request, and waits for the head of its answer. What was not sent at all comes back
-    /// with the error.
-    pub async fn ask(
-        &mut self,
-        request: Request<Body>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        let mut answer = pin!(self.sender.try_send_request(request));
-        poll_fn(|cx| {
-            self.drive(cx);
-            answer.as_mut().poll(cx)
-        })
-        .await
+    /// Begins to send a request. What comes of it is the head of its answer, for whoever drives the
+    /// connection meanwhile. What was not sent at all comes back with the error.
+    pub fn begin(&mut self, request: Request<Body>) -> impl Future<Output = Asked> + use<> {
+        self.sender.try_send_request(request)
     }
 
     /// Moves bytes, as far as they go now.
@@ -60,13 +58,12 @@ impl Line {
         !self.ended && self.sender.is_ready()
     }
 
-    /// Goes on until it could take the next request, or has ended; returns whether it could.
-    pub async fn rest(&mut self) -> bool {
-        poll_fn(|cx| match self.is_idle(cx) {
+    /// Goes on until it could take the next request, or has ended; tells whether it could.
+    pub fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        match self.is_idle(cx) {
             false if !self.ended => Poll::Pending,
             idle => Poll::Ready(idle),
-        })
-        .await
+        }
     }
 
     /// What is below HTTP, once the app has switched protocols, and what it has said already.

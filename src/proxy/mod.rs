@@ -1,5 +1,6 @@
 //! HTTP out: what passes through to the app.
 
+mod alarm;
 pub mod body;
 pub mod client;
 pub mod connect;

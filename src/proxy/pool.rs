@@ -2,9 +2,8 @@
 
 use super::line::Line;
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -28,24 +27,29 @@ struct Idle {
     tended: bool,
 }
 
+/// Nobody waits for a connection at rest: whoever takes it asks how it is.
+fn nobody() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
 impl Pool {
     /// Keeps connections for so long.
     pub fn new(keepalive: Duration) -> Arc<Self> {
         Arc::new(Self { idle: Mutex::default(), keepalive })
     }
 
-    /// A connection that can take a request now. For a request that cannot be sent twice, `only_once`,
-    /// the system is first asked for news of connections that have been idle for a while.
-    pub async fn take(&self, only_once: bool) -> Option<Line> {
+    /// For a request that cannot be sent twice: lets the system first tell its news of connections
+    /// that have been idle for a while.
+    pub async fn settle(&self) {
         let stale = |since: Instant| since.elapsed() > FRESH;
-        if only_once && self.idle().lines.back().is_some_and(|(since, _)| stale(*since)) {
+        if self.idle().lines.back().is_some_and(|(since, _)| stale(*since)) {
             // The runtime polls its sockets before it comes back to us.
             tokio::task::yield_now().await;
         }
-        poll_fn(|cx| Poll::Ready(self.pop(cx))).await
     }
 
-    fn pop(&self, cx: &mut Context<'_>) -> Option<Line> {
+    /// A connection that can take a request now.
+    pub fn take(&self) -> Option<Line> {
         let mut idle = self.idle();
         while let Some((since, mut line)) = idle.lines.pop_back() {
             if since.elapsed() >= self.keepalive {
@@ -53,7 +57,7 @@ impl Pool {
                 idle.lines.clear();
                 return None;
             }
-            if line.is_idle(cx) {
+            if line.is_idle(&mut nobody()) {
                 return Some(line);
             }
         }
@@ -61,8 +65,8 @@ impl Pool {
     }
 
     /// Takes back a connection whose answer has ended, if it can be used again.
-    pub fn give_back(self: &Arc<Self>, mut line: Line, cx: &mut Context<'_>) {
-        if line.is_idle(cx) {
+    pub fn give_back(self: &Arc<Self>, mut line: Line) {
+        if line.is_idle(&mut nobody()) {
             self.keep(line);
         }
     }

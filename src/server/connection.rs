@@ -183,8 +183,12 @@ where
         let service = service_fn(|request: Request<Incoming>| {
             let open = pulse.open(request.version() == Version::HTTP_10);
             let request = request.map(|body| Arriving::new(body, || pulse.open_body()));
-            let answer = handler(Arc::clone(&origin), request);
-            async move { Ok::<_, Infallible>(answer.await.map(|body| Served { body, _open: open })) }
+            let origin = Arc::clone(&origin);
+            // Called in here, as it would be there twice, before and while it is awaited.
+            async move {
+                let answer = handler(origin, request).await;
+                Ok::<_, Infallible>(answer.map(|body| Served { body, _open: open }))
+            }
         });
         let mut connection = builder(bounds.limits).serve_connection(io, service);
         let mut ending = pin!(ends(phase));

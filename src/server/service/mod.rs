@@ -27,6 +27,7 @@ use crate::trust::TrustedPeer;
 use http::header::ACCEPT;
 use http::request::Parts;
 use http::{Request, Response};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -106,26 +107,34 @@ impl Service {
     }
 
     /// Answers one request.
-    pub async fn answer(&self, origin: &Origin, request: Request<Arriving>) -> Response<Body> {
-        let started = Instant::now();
-        let trusted = self.config.policy.trust.admit(origin.caller(), request.headers());
-        // A trusted peer's id is taken over, so that its log and ours name the request alike.
-        let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
-        let id = given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh);
-        let owner = self.owner(request.uri().path());
-        let answered = self.route(origin, trusted, request, owner.map(|(_, route)| route.door), &id).await;
-        let outcome = Outcome {
-            route: owner.map(|(index, _)| index),
-            status: answered.response.status().as_u16(),
-            code: answered.code,
-            target: answered.target,
-            took: started.elapsed(),
-        };
-        self.ledger.answered(&outcome);
-        if self.config.log.access {
-            record::answered(&outcome, owner.map(|(_, route)| &route.pattern), &id);
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
+    pub fn answer(
+        &self,
+        origin: &Origin,
+        request: Request<Arriving>,
+    ) -> impl Future<Output = Response<Body>> {
+        async move {
+            let started = Instant::now();
+            let trusted = self.config.policy.trust.admit(origin.caller(), request.headers());
+            // A trusted peer's id is taken over, so that its log and ours name the request alike.
+            let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
+            let id = given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh);
+            let owner = self.owner(request.uri().path());
+            let answered =
+                self.route(origin, trusted, request, owner.map(|(_, route)| route.door), &id).await;
+            let outcome = Outcome {
+                route: owner.map(|(index, _)| index),
+                status: answered.response.status().as_u16(),
+                code: answered.code,
+                target: answered.target,
+                took: started.elapsed(),
+            };
+            self.ledger.answered(&outcome);
+            if self.config.log.access {
+                record::answered(&outcome, owner.map(|(_, route)| &route.pattern), &id);
+            }
+            answered.response
         }
-        answered.response
     }
 
     /// The route that has the path, byte for byte, and its position.
@@ -133,64 +142,71 @@ impl Service {
         self.config.policy.routes.iter().enumerate().find(|(_, route)| route.owns(path))
     }
 
-    async fn route(
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
+    fn route(
         &self,
         origin: &Origin,
         trusted: Option<TrustedPeer>,
         request: Request<Arriving>,
         door: Option<Door>,
         id: &RequestId,
-    ) -> Answered {
-        let peer = origin.peer;
-        if !is_framed_plainly(request.headers()) || resembles_framing(request.headers()) {
-            let failure = Failure::VisitorBroken;
-            tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's framing");
-            let (response, code) = (reply::failure(failure, request.headers(), id), failure.as_str());
-            // A proxy that asks for a decision understands yes and no.
-            let denied = door == Some(Door::Decision);
-            return Answered::new(if denied { reply::denial(response, code) } else { response }, code);
-        }
-        let (parts, body) = request.into_parts();
-        let visit = Visit { parts: &parts, door, origin, trusted, id };
-        let head = Head {
-            method: &parts.method,
-            uri: &parts.uri,
-            version: parts.version,
-            headers: &parts.headers,
-            caller: origin.caller(),
-        };
-        match decide::screen(&self.config.policy, head) {
-            Ok(Screened::Pass(trusted)) => {
-                let request = Request::from_parts(parts, body);
-                self.pass(&seen(origin, trusted, id), Some(&origin.switch), request, id).await
+    ) -> impl Future<Output = Answered> {
+        async move {
+            let peer = origin.peer;
+            if !is_framed_plainly(request.headers()) || resembles_framing(request.headers()) {
+                let failure = Failure::VisitorBroken;
+                tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's framing");
+                let (response, code) = (reply::failure(failure, request.headers(), id), failure.as_str());
+                // A proxy that asks for a decision understands yes and no.
+                let denied = door == Some(Door::Decision);
+                return Answered::new(if denied { reply::denial(response, code) } else { response }, code);
             }
-            Ok(Screened::Install(ask)) => self.install(ask, &visit, body).await,
-            Err(refusal) => self.refuse(&visit, None, &refusal),
+            let (parts, body) = request.into_parts();
+            let visit = Visit { parts: &parts, door, origin, trusted, id };
+            let head = Head {
+                method: &parts.method,
+                uri: &parts.uri,
+                version: parts.version,
+                headers: &parts.headers,
+                caller: origin.caller(),
+            };
+            match decide::screen(&self.config.policy, head) {
+                Ok(Screened::Pass(trusted)) => {
+                    let request = Request::from_parts(parts, body);
+                    self.pass(&seen(origin, trusted, id), Some(&origin.switch), request, id).await
+                }
+                // In a box: what passes should not carry the room for it.
+                Ok(Screened::Install(ask)) => Box::pin(self.install(ask, &visit, body)).await,
+                Err(refusal) => self.refuse(&visit, None, &refusal),
+            }
         }
     }
 
     /// Passes the request through to the app.
-    async fn pass(
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
+    fn pass(
         &self,
         seen: &Seen<'_>,
         switch: Option<&Switch>,
         request: Request<Arriving>,
         id: &RequestId,
-    ) -> Answered {
-        let asked = request.headers().get(ACCEPT).cloned();
-        let failed = |failure: Failure| {
-            let headers = asked.map(|accept| (ACCEPT, accept)).into_iter().collect();
-            Answered::new(reply::failure(failure, &headers, id), failure.as_str())
-        };
-        let Some(client) = &self.client else { return failed(Failure::NoApp) };
-        let answer = forward(&self.passage(client, &self.hidden), request, seen, switch).await;
-        self.count_heard(&answer);
-        match answer {
-            Ok(response) => Answered::new(response, "passed"),
-            Err(error) => {
-                let failure = Failure::from(&error);
-                tracing::warn!(code = failure.as_str(), request_id = %id, %error, "not passed");
-                failed(failure)
+    ) -> impl Future<Output = Answered> {
+        async move {
+            let asked = request.headers().get(ACCEPT).cloned();
+            let failed = |failure: Failure| {
+                let headers = asked.map(|accept| (ACCEPT, accept)).into_iter().collect();
+                Answered::new(reply::failure(failure, &headers, id), failure.as_str())
+            };
+            let Some(client) = &self.client else { return failed(Failure::NoApp) };
+            let answer = forward(&self.passage(client, &self.hidden), request, seen, switch).await;
+            self.count_heard(&answer);
+            match answer {
+                Ok(response) => Answered::new(response, "passed"),
+                Err(error) => {
+                    let failure = Failure::from(&error);
+                    tracing::warn!(code = failure.as_str(), request_id = %id, %error, "not passed");
+                    failed(failure)
+                }
             }
         }
     }
