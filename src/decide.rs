@@ -5,8 +5,10 @@
 //! The order of the checks is the order of the refusals in DESIGN 5: the first that applies is given.
 
 mod chosen;
+mod entry;
 
 pub use chosen::account;
+pub use entry::{Entry, beside, is_apart, stay, subject};
 
 use crate::claims::{Fault, Inputs, Used};
 use crate::config::model::{
@@ -45,6 +47,8 @@ pub enum Screened<'p, 'a> {
     Pass(Option<TrustedPeer>),
     /// A visitor who wants to be sent to Pandium.
     Install(Ask<'p, 'a>),
+    /// A visitor who is at Pandium's pages, as we show them.
+    Enter(Entry<'p, 'a>),
 }
 
 /// A visitor's wish, from a peer that may say who the visitor is.
@@ -61,6 +65,8 @@ pub struct Ask<'p, 'a> {
     pub account: Option<&'p Account>,
     /// The right to read the session from the request, where the peer has it.
     pub trusted: Option<TrustedPeer>,
+    /// Whether Pandium's pages are shown where this was asked.
+    pub here: bool,
 }
 
 /// Looks at the head of a request: is it well formed, whose is it, may it ask?
@@ -68,29 +74,45 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
     check_host(head)?;
     let path = head.uri.path();
     let trusted = policy.trust.admit(head.caller, head.headers);
+    let here = entry::is_home(policy, head.uri, head.headers);
     match route::owner(path, &policy.routes) {
         Owner::Ambiguous(_) => {
             Err(Refusal::new(Code::AmbiguousPath, "the path is ours only in one reading of it"))
         }
+        Owner::App if here && entry::is_at_host(policy) => entry::enter(policy, head, path, trusted),
         Owner::App => {
             check_method_of_app(head.method)?;
             trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
             Ok(Screened::Pass(trusted))
         }
+        Owner::Ours(route) if route.door == Door::Pandium => {
+            let below = path.strip_prefix(route.pattern.prefix()).unwrap_or_default();
+            entry::enter(policy, head, below, trusted)
+        }
         Owner::Ours(route) => {
             check_method(head.method, route.door)?;
             check_browser(head.headers, route.door, policy.install.cross_site_iframe)?;
-            if trusted.is_none() && policy.from == From::Headers {
-                return Err(untrusted(policy, head.caller));
-            }
-            trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
-            if let From::Jwt(Jwt { carrier: Carrier::Header { protected, .. }, .. }) = &policy.from {
-                refuse_breach(protected, head.headers)?;
-            }
+            check_carriers(policy, head, trusted)?;
             let account = chosen::choose(policy, head.headers, trusted)?;
             let (requested, target) = chosen::find(policy, route, head, trusted)?;
-            Ok(Screened::Install(Ask { door: route.door, target, requested, account, trusted }))
+            let ask = Ask { door: route.door, target, requested, account, trusted, here };
+            entry::check_shown(policy, ask)?;
+            Ok(Screened::Install(ask))
         }
+    }
+}
+
+/// Whether whoever vouches for the visitor on the request itself may, and does so in one way alone.
+fn check_carriers(policy: &Policy, head: Head<'_>, trusted: Option<TrustedPeer>) -> Result<(), Refusal> {
+    if trusted.is_none() && policy.from == From::Headers {
+        return Err(untrusted(policy, head.caller));
+    }
+    trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
+    match &policy.from {
+        From::Jwt(Jwt { carrier: Carrier::Header { protected, .. }, .. }) => {
+            refuse_breach(protected, head.headers)
+        }
+        _ => Ok(()),
     }
 }
 

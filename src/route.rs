@@ -81,6 +81,11 @@ impl Pattern {
         Ok(Self { prefix: text.to_owned(), suffix: None })
     }
 
+    /// What stands for a whole host in a list of routes. No path is its own: that says the host.
+    pub fn of_host(host: &str) -> Self {
+        Self { prefix: host.to_owned(), suffix: None }
+    }
+
     /// Whether the path itself names the integration.
     pub fn is_named(&self) -> bool {
         self.suffix.is_some()
@@ -144,6 +149,8 @@ pub enum Door {
     Link,
     /// The proxy in front gets the address and the token.
     Decision,
+    /// Pandium's pages, as we show them.
+    Pandium,
 }
 
 /// One of `routes`.
@@ -163,12 +170,15 @@ impl Route {
         self.pattern.owns(path) || self.door == Door::Decision && nameless()
     }
 
-    /// What of the path decides: all of it, but for the visitor's own behind that of a decision.
+    /// What of the path decides: all of it, but for the visitor's own behind that of a decision, and for
+    /// Pandium's own behind our prefix.
     fn own_part<'p>(&self, path: &'p str) -> &'p str {
-        if self.door != Door::Decision {
-            return path;
-        }
         let rest = path.get(self.pattern.prefix.len()..).unwrap_or_default();
+        match self.door {
+            Door::Decision => {}
+            Door::Pandium => return path.get(..self.pattern.prefix.len()).unwrap_or(path),
+            Door::Install | Door::Marketplace | Door::Link => return path,
+        }
         let named = rest.find('/').unwrap_or(rest.len());
         path.get(..self.pattern.prefix.len() + named).unwrap_or(path)
     }
@@ -214,6 +224,21 @@ fn is_canonical(path: &str) -> bool {
         && !bytes.windows(2).any(|pair| pair == b"//" || pair == b"/.")
 }
 
+/// A path of somebody else's as it is read once it is decoded to a fixed point; none where it could be
+/// read in two ways: with a `\`, an encoded slash, an empty segment, dots, or what no path has.
+pub fn settled(path: &str) -> Option<String> {
+    let decoded = decode_fully(path);
+    let slashes = |text: &str| text.bytes().filter(|&byte| byte == b'/').count();
+    let odd = |c: char| c == '\\' || c == char::REPLACEMENT_CHARACTER || c.is_control();
+    let dots = |segment: &str| matches!(without_parameters(segment), "." | "..");
+    let settled = decoded.starts_with('/')
+        && slashes(&decoded) == slashes(path)
+        && !decoded.contains(odd)
+        && !decoded.contains("//")
+        && !decoded.split('/').any(dots);
+    settled.then_some(decoded)
+}
+
 /// Every way in which the path is commonly tidied: decoded to a fixed point, `\` as `/`, and then
 /// with `//` folded or not, `;…` cut or not, dots resolved.
 fn readings(path: &str) -> Vec<String> {
@@ -230,9 +255,9 @@ fn readings(path: &str) -> Vec<String> {
     readings
 }
 
-/// Decodes until nothing is left to decode, in one pass: a decoded byte may complete an escape that
+/// Decodes a text until nothing is left to decode, in one pass: a decoded byte may complete an escape that
 /// began before it (`%2%35`), so each byte is looked at together with the two kept before it.
-fn decode_fully(path: &str) -> String {
+pub fn decode_fully(path: &str) -> String {
     let mut kept: Vec<u8> = Vec::with_capacity(path.len());
     for &byte in path.as_bytes() {
         kept.push(byte);
@@ -251,7 +276,8 @@ fn hex_pair(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-fn without_parameters(segment: &str) -> &str {
+/// A segment up to its `;`.
+pub fn without_parameters(segment: &str) -> &str {
     segment.split(';').next().unwrap_or(segment)
 }
 

@@ -99,6 +99,7 @@ fn the_manual_and_the_defaults_are_the_same() {
     assert_eq!(manual.life, bare.life);
     assert_eq!(manual.install, bare.install);
     assert_eq!(manual.url_bytes, bare.url_bytes);
+    assert_eq!(manual.pandium.proxy, bare.pandium.proxy);
     let (manual_account, bare_account) = (&manual.pandium.accounts[0], &bare.pandium.accounts[0]);
     assert_eq!(manual_account.slug, bare_account.slug);
     assert_eq!(manual_account.base_url, bare_account.base_url);
@@ -123,6 +124,7 @@ fn the_manuals_integration_is_one_without_options() {
     assert_eq!(one[0].name, other[0].name);
     assert_eq!(one[0].target.addresses, other[0].target.addresses);
     assert_eq!(one[0].target.query, other[0].target.query);
+    assert_eq!(one[0].target.deliver, other[0].target.deliver);
     let required = [("x-account-id", "42"), ("x-account-name", "Acme")];
     let all = [("x-user-name", "Zoe"), ("x-user-email", "zoe@acme.example"), ("x-installed", "1,2")];
     for headers in [required.to_vec(), [required.as_slice(), &all].concat()] {
@@ -162,6 +164,7 @@ fn every_key_stands_in_the_manual() {
         inside("  peers:", &format!("  {STRANGER}\n  peers:")),
         inside("  peers:", &format!("  client_cert: {{ san: a, {STRANGER} }}\n  peers:")),
         inside("  account:", &format!("  {STRANGER}\n  account:")),
+        inside("  account:", &format!("  proxy: {{ mount: host, {STRANGER} }}\n  account:")),
         inside("{ file:", &format!("{{ {STRANGER}, file:")),
         inside("  from:", &format!("  {STRANGER}\n  from:")),
         inside("from: headers", &format!("from: jwt\n  jwt: {{ {STRANGER} }}")),

@@ -13,7 +13,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use pandium_sidecar::config;
-use pandium_sidecar::config::model::{From, Policy};
+use pandium_sidecar::config::model::{Delivery, From, Policy};
 use pandium_sidecar::decide::{self, Ask, Head, Minting, Screened};
 use pandium_sidecar::refusal::Refusal;
 use pandium_sidecar::session::answer::Answer;
@@ -125,6 +125,11 @@ fn decide(policy: &Policy, request: &Request, answered: Option<&Answered>) -> Re
             return Ok(format!("pass, {word}\n"));
         }
         Screened::Install(ask) => ask,
+        Screened::Enter(entry) => {
+            let session = session::headers::acquire(policy, &request.headers, entry.trusted.unwrap())?;
+            let account = decide::stay(policy, entry, &session)?;
+            return Ok(format!("Pandium's {} of {}\n", entry.path, account.key));
+        }
     };
     if policy.from == From::Headers {
         assert!(answered.is_none(), "nobody asks the app");
@@ -149,6 +154,9 @@ fn mint(
     ask: Ask<'_, '_>,
     session: &Session<'_>,
 ) -> Result<String, Refusal> {
+    if let Some(host) = decide::beside(policy, ask).filter(|_| ask.target.deliver == Delivery::Proxy) {
+        return Ok(format!("without a token, to {host}\n"));
+    }
     let jti = "00000000-0000-4000-8000-000000000001".parse().unwrap();
     let token = decide::mint(
         policy,
@@ -165,7 +173,8 @@ fn mint(
     let secret = pandium_sidecar::redact::Secret::new(SECRET.as_bytes().to_vec());
     let claims = verify(token.expose(), &secret).unwrap();
     let address = token.expose_address().replace(token.expose(), "TOKEN");
-    Ok(format!("{address}\n{}\n", serde_json::to_string_pretty(&claims).unwrap()))
+    let by = if ask.target.deliver == Delivery::Proxy { "by proxy: " } else { "" };
+    Ok(format!("{by}{address}\n{}\n", serde_json::to_string_pretty(&claims).unwrap()))
 }
 
 fn describe(refusal: &Refusal) -> String {

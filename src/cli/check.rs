@@ -5,7 +5,9 @@ use super::load::{Wanted, load};
 use super::out::{complain, say};
 use super::{ConfigArg, INVALID};
 use crate::config::Config;
-use crate::config::model::{Account, Address, Choice, From, Jwt, Key, Listen, Policy, Probe, Remote, Target};
+use crate::config::model::{
+    Account, Address, Choice, Delivery, From, Jwt, Key, Listen, Mount, Policy, Probe, Proxied, Remote, Target,
+};
 use crate::fields::{Field, Presence, Source};
 use crate::route::Door;
 use crate::token::verify::Keys;
@@ -77,15 +79,20 @@ fn summary(config: &Config, file: &str) -> String {
         [one] => line("sends", format!("{} to {} as {}", policy.install.path, one.base_url, one.slug)),
         _ => line("sends", format!("{} to the account {}", policy.install.path, chosen(policy))),
     }
-    let shown = policy.routes.iter().find(|route| route.door == Door::Marketplace);
+    let offered = policy.routes.iter().find(|route| route.door == Door::Marketplace);
     for account in accounts {
         let whose = if accounts.len() > 1 { format!("{}: ", account.key) } else { String::new() };
         for integration in policy.integrations.all() {
             line("", format!("{whose}{} → {}", integration.name, address(&integration.target, account)));
         }
-        if let (Some(route), Some(target)) = (shown, &policy.marketplace) {
+        if let (Some(route), Some(target)) = (offered, &policy.marketplace) {
             line("", format!("{whose}{}, the marketplace → {}", route.pattern, address(target, account)));
         }
+    }
+    for (account, proxied) in
+        accounts.iter().filter_map(|account| Some((account, policy.pandium.proxy.as_ref()?)))
+    {
+        line("shows", shown(account, proxied));
     }
     for account in accounts {
         let whose = if accounts.len() > 1 { format!("of {}: ", account.key) } else { String::new() };
@@ -197,11 +204,26 @@ fn chosen(policy: &Policy) -> String {
 }
 
 fn address(target: &Target, account: &Account) -> String {
+    let by = if target.deliver == Delivery::Proxy { ", by proxy" } else { "" };
     match target.addresses.get(account.index) {
         None => "nowhere".to_owned(),
-        Some(Address::Fixed { before, after, .. }) => format!("{before}…{after}"),
-        Some(Address::Named { before, after }) => format!("{before}<its name>?tenant=…{after}"),
+        Some(Address::Fixed { before, after, .. }) => format!("{before}…{after}{by}"),
+        Some(Address::Named { before, after }) => format!("{before}<its name>?tenant=…{after}{by}"),
     }
+}
+
+/// Where Pandium's pages are shown, and what goes there.
+fn shown(account: &Account, proxied: &Proxied) -> String {
+    let whose = account.remote.as_ref().map(proof).unwrap_or_default();
+    let at = match &proxied.mount {
+        Mount::Host(host) => format!("at the host {host}, which is Pandium's alone"),
+        Mount::Path(prefix) => format!("below {prefix}, in the app's own origin"),
+    };
+    let sent = listed(proxied.send.iter().map(ToString::to_string));
+    let sent = if sent.is_empty() { sent } else { format!("; Pandium is sent {sent}, too") };
+    let framed = proxied.frame_ancestors.as_ref().and_then(|directive| directive.to_str().ok());
+    let framed = framed.map(|directive| format!("; {directive}")).unwrap_or_default();
+    format!("{}{whose} {at}{sent}{framed}", account.base_url)
 }
 
 fn key(key: &Key) -> String {

@@ -73,7 +73,7 @@ impl<'w> Visit<'w> {
         let head = Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers, caller };
         let ask = match decide::screen(policy, head)? {
             Screened::Install(ask) => ask,
-            Screened::Pass(_) => {
+            Screened::Pass(_) | Screened::Enter(_) => {
                 let detail =
                     if self.is_path() { "this path is the app's" } else { "this is no integration's name" };
                 return Err(Refusal::new(Code::UnknownIntegration, detail).into());

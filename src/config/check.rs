@@ -1,12 +1,14 @@
 //! What is wrong, or unwise, only when several parts of the file are seen together.
 
-use super::model::{Config, Endpoint, From, Listen, Policy, Probe};
+use super::model::{Carrier, Config, Delivery, Endpoint, From, Jwt, Listen, Policy, Probe};
 use super::net;
 use super::reader::Reader;
 use crate::fields::{Field, Presence, Source};
+use crate::protected::{OWN, Standing};
 use crate::route::Door;
 use crate::tls::ServerTls;
 use crate::trust::PeerRule;
+use http::HeaderName;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Looks at the whole.
@@ -14,6 +16,7 @@ pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     loops(config, root);
     ask_somebody(config, root);
     hand_off_visits_alone(config, root);
+    proxied(config, root);
     admin(config, root);
     one_secret_each(&config.policy, root);
     mesh(config, root);
@@ -78,6 +81,47 @@ fn hand_off_visits_alone(config: &Config, root: &Reader<'_>) {
         let message = "with `from: handoff` there are the install and marketplace routes alone; `probe` serves the others, too";
         root.error_at(root.child_place("routes"), "routes", message);
     }
+}
+
+/// Who is at Pandium's pages is asked with each request for one.
+fn proxied(config: &Config, root: &Reader<'_>) {
+    let policy = &config.policy;
+    let Some(proxied) = &policy.pandium.proxy else { return };
+    let (error, warn) = (
+        |path: &str, message: &str| root.error_at(proxied.place, path, message),
+        |path: &str, message: &str| root.warn_at(proxied.place, path, message),
+    );
+    if policy.from == From::Handoff {
+        error(
+            "pandium.proxy",
+            "with `from: handoff` the app says who a visitor is on our own routes alone, and not on Pandium's pages; \
+             `probe` asks it for these, too",
+        );
+    }
+    if let Some(name) = proxied.send.iter().find(|name| is_identity(policy, name)) {
+        error("pandium.proxy.send", &format!("{name} says who the visitor is: it never goes to Pandium"));
+    }
+    let targets = || policy.integrations.all().into_iter().map(|it| &it.target).chain(&policy.marketplace);
+    if targets().all(|target| target.deliver == Delivery::Redirect) {
+        warn(
+            "pandium.proxy",
+            "nothing is delivered by proxy: `deliver: proxy` in `routes.install` or an integration",
+        );
+    } else if policy.routes.iter().any(|route| route.door == Door::Link) {
+        warn("pandium.proxy", "`routes.link` tells pages the token of what is delivered by proxy, too");
+    }
+}
+
+fn is_identity(policy: &Policy, name: &HeaderName) -> bool {
+    let carried = match &policy.from {
+        From::Jwt(Jwt { carrier: Carrier::Header { protected, .. }, .. }) => protected.standing(name),
+        _ => Standing::Free,
+    };
+    let withheld = policy.protected.withheld().contains(name);
+    withheld
+        || OWN.contains(name)
+        || carried != Standing::Free
+        || policy.protected.standing(name) != Standing::Free
 }
 
 /// Whether two places are one: the same socket, or one port at addresses of which a pair fits. The

@@ -1,10 +1,10 @@
 //! `claims` and `integrations`: one compiled template for each integration.
 
 use super::leaf::{self, Wrong};
-use super::model::{Account, Address, Choice, Integration, Integrations, Pandium, Target};
+use super::model::{Account, Address, Choice, Delivery, Integration, Integrations, Pandium, Target};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node};
-use super::{error::Problem, pandium, routes};
+use super::{error::Problem, pandium, proxied, routes};
 use crate::claims::{KnownField, Report, Scope, Template, Tree, Variable, Written, merge};
 use crate::place::Place;
 use crate::query::{self, TOKEN};
@@ -25,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) pandium: Option<&'a Pandium>,
     /// Whether a header may name another account.
     pub(super) overridden: bool,
+    /// `routes.install.deliver`
+    pub(super) deliver: Delivery,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -96,7 +98,12 @@ fn one(
     let over = map.get("claims").filter(|over| over.map().is_some()).map(|over| written(&over));
     let query = map.get("query").map_or(Some(Vec::new()), |query| query.list(parameter));
     let params = params(map.get("params"));
-    let delivered = routes::deliver(map.get("deliver"));
+    let deliver = routes::deliver(map.get("deliver"), context.deliver);
+    if let (Some(own), Some((Delivery::Proxy, _)), Some(pandium)) =
+        (map.get("deliver"), deliver, context.pandium)
+    {
+        proxied::needed(&own, pandium);
+    }
     drop(map);
     let merged = match over {
         Some(over) => &merge(claims, &over),
@@ -104,8 +111,7 @@ fn one(
     };
     let whose = Some((name, entry.key_place()));
     let template = variables.and_then(|variables| compile(merged, &variables, whose, entry, context));
-    let (id, query, params) = (id?, query?, params?);
-    let template = template.filter(|_| delivered.is_some())?;
+    let (id, query, params, template, (deliver, _)) = (id?, query?, params?, template?, deliver?);
     let pandium = context.pandium?;
     let ids = (0..pandium.accounts.len()).map(|index| id.of(index));
     let fixed = |name: &String| params.iter().any(|(fixed, _)| fixed == name);
@@ -117,6 +123,7 @@ fn one(
             addresses: pandium.accounts.iter().zip(ids).map(|(it, id)| address(it, id, &params)).collect(),
             query: query.into_iter().filter(|name| !fixed(name)).collect(),
             template,
+            deliver,
         },
     })
 }

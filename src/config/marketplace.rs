@@ -1,7 +1,8 @@
 //! `routes.marketplace`: the token that is for no integration.
 
 use super::integrations::{Context, behind_token, compile};
-use super::model::{Account, Address, Target};
+use super::model::{Account, Address, Delivery, Target};
+use super::proxied;
 use super::reader::Reader;
 use super::routes::Marketplace;
 use crate::claims::{Tree, Written, without_integration};
@@ -30,7 +31,13 @@ pub(super) fn read(
     let after = behind_token(&marketplace.params);
     let addresses = context.pandium?.accounts.iter().map(|account| address(account, &after));
     let addresses = addresses.collect::<Option<_>>()?;
-    Some(Target { index, addresses, query: Vec::new(), template: template? })
+    Some(Target {
+        index,
+        addresses,
+        query: Vec::new(),
+        template: template?,
+        deliver: deliver(marketplace, context, root)?,
+    })
 }
 
 fn says_more_than_whose(claims: &Written) -> bool {
@@ -43,4 +50,20 @@ fn address(account: &Account, after: &str) -> Option<Address> {
     let url = account.marketplace_url.as_ref()?;
     let before = format!("{url}/{}?{TOKEN}=", account.slug);
     Some(Address::Fixed { id: String::new(), before, after: after.to_owned() })
+}
+
+/// One host of Pandium's is shown for an account: that of its installs.
+fn deliver(marketplace: &Marketplace, context: &Context<'_>, root: &Reader<'_>) -> Option<Delivery> {
+    let (deliver, place) = marketplace.deliver;
+    let elsewhere = |account: &Account| account.marketplace_url.as_ref() != Some(&account.base_url);
+    let message = match context.pandium? {
+        pandium if deliver == Delivery::Proxy && pandium.proxy.is_none() => proxied::NEEDED,
+        pandium if deliver == Delivery::Proxy && pandium.accounts.iter().any(elsewhere) => {
+            "this marketplace is at another host than the installs, and one host alone is proxied: `redirect` \
+             leads to it"
+        }
+        _ => return Some(deliver),
+    };
+    root.error_at(place, "routes.marketplace.deliver", message);
+    None
 }

@@ -25,6 +25,7 @@ mod outline;
 mod overrides;
 mod pandium;
 mod presence;
+mod proxied;
 pub mod reader;
 mod remote;
 mod root;

@@ -4,7 +4,9 @@ mod endpoint;
 mod pandium;
 
 pub use endpoint::{Endpoint, Listen, Remote, Upstream};
-pub use pandium::{Account, Address, Choice, Integration, Integrations, Kept, Key, Pandium, Target};
+pub use pandium::{
+    Account, Address, Choice, Delivery, Integration, Integrations, Kept, Key, Mount, Pandium, Proxied, Target,
+};
 
 use crate::fields::Field;
 use crate::protected::Protected;
@@ -194,6 +196,8 @@ pub enum LoginPart {
 pub struct Install {
     /// `path`
     pub path: Pattern,
+    /// `deliver`, where an integration does not say it for itself.
+    pub deliver: Delivery,
     /// `cross_site_iframe`
     pub cross_site_iframe: bool,
 }

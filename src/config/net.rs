@@ -78,6 +78,26 @@ fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(label) && (!numeric || host.parse::<IpAddr>().is_ok())
 }
 
+/// The name of a host, and nothing else, in lower case.
+pub fn host_name(node: &Node) -> Result<String, Wrong> {
+    let text = filled(node)?;
+    let wanted =
+        |why: &str| Err(Wrong::from(format!("a host's name is wanted here, not {}{why}", shown(node))));
+    if text.contains("://") || text.contains('/') {
+        return wanted(": it has neither a scheme nor a path");
+    }
+    if text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
+        return wanted(": an address is no name that could be Pandium's alone");
+    }
+    match host_and_port(text) {
+        Some((host, None)) if host.contains(|c: char| c.is_ascii_alphabetic()) => {
+            Ok(host.to_ascii_lowercase())
+        }
+        Some((_, Some(_))) => wanted(": without a port, which is the one that the visitor came by"),
+        _ => wanted(""),
+    }
+}
+
 /// A web address without a path: `https://host` or `https://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {

@@ -1,43 +1,33 @@
 //! `pandium`: where visitors are sent, and with whose key.
 
 use super::leaf::{self, Wrong};
-use super::model::{Account, Choice, Key, Pandium};
-use super::net::{self, PlainHttp};
+use super::model::{Account, Choice, Key, Pandium, Remote};
+use super::net::{self, BaseUrl, PlainHttp};
+use super::proxied;
 use super::reader::{MapReader, Reader};
 use super::root::Surroundings;
-use super::secret;
 use super::tree::Node;
+use super::{remote, secret};
 use crate::claims::{KnownField, Owner, Report, Scope};
 use crate::place::Place;
 use crate::slug::Slug;
 use crate::suggest::closest;
+use crate::tls::Authorities;
 use crate::token::Signer;
 use http::HeaderName;
 
-/// One of Pandium's environments.
+/// One of Pandium's environments, and its hosts.
 #[derive(Clone, Copy)]
 struct Environment {
     name: &'static str,
-    base_url: &'static str,
-    marketplace_url: &'static str,
+    host: &'static str,
+    marketplace: &'static str,
 }
 
 const ENVIRONMENTS: [Environment; 3] = [
-    Environment {
-        name: "production",
-        base_url: "https://imp.pandium.com",
-        marketplace_url: "https://imp.pandium.io",
-    },
-    Environment {
-        name: "sandbox",
-        base_url: "https://imp.sandbox.pandium.com",
-        marketplace_url: "https://imp.sandbox.pandium.com",
-    },
-    Environment {
-        name: "demo",
-        base_url: "https://imp.demo.pandium.com",
-        marketplace_url: "https://imp.demo.pandium.com",
-    },
+    Environment { name: "production", host: "imp.pandium.com", marketplace: "imp.pandium.io" },
+    Environment { name: "sandbox", host: "imp.sandbox.pandium.com", marketplace: "imp.sandbox.pandium.com" },
+    Environment { name: "demo", host: "imp.demo.pandium.com", marketplace: "imp.demo.pandium.com" },
 ];
 
 /// The words for them, for a message.
@@ -56,15 +46,23 @@ pub(super) struct Context<'a> {
     pub(super) header_place: Place,
     /// Whether there is a route to the marketplace.
     pub(super) marketplace: bool,
+    /// Whose word Pandium's certificate has, where we go there ourselves.
+    pub(super) authorities: Option<&'a Authorities>,
 }
 
 /// `pandium`
 pub(super) fn read(reader: &Reader<'_>, context: &Context<'_>) -> Option<Pandium> {
     let map = reader.map()?;
-    match map.get("accounts") {
+    let proxy = proxied::read(map.get("proxy"));
+    let wanted = proxy.as_ref().is_none_or(Option::is_some);
+    let authorities = proxied::authorities(map.get("ca_file"), wanted, context.around);
+    let context = &Context { authorities: authorities.as_ref().and_then(Option::as_ref), ..*context };
+    let pandium = match map.get("accounts") {
         Some(listed) => several(&map, &listed, context),
         None => single(&map, context),
-    }
+    };
+    authorities?;
+    Some(Pandium { proxy: proxy?, ..pandium? })
 }
 
 fn single(map: &MapReader<'_>, context: &Context<'_>) -> Option<Pandium> {
@@ -76,8 +74,8 @@ fn single(map: &MapReader<'_>, context: &Context<'_>) -> Option<Pandium> {
         return None;
     }
     let (site, slug) = (site?, account?);
-    let account = site.account(0, slug.clone(), slug, secret?);
-    Some(Pandium { accounts: vec![account], choice: Choice::One(0) })
+    let account = site.account(0, slug.clone(), slug, secret?)?;
+    Some(Pandium { accounts: vec![account], choice: Choice::One(0), proxy: None })
 }
 
 const NEEDS_ACCOUNTS: &str = "there is one account; those to choose from are listed in `pandium.accounts`";
@@ -111,7 +109,7 @@ fn several(map: &MapReader<'_>, listed: &Reader<'_>, context: &Context<'_>) -> O
     let choice = choice(chosen.as_ref(), &keys, map, context);
     let accounts = read.into_iter().collect::<Option<Vec<_>>>().filter(|accounts| !accounts.is_empty())?;
     apart(&accounts, &entries);
-    Some(Pandium { accounts, choice: choice? })
+    Some(Pandium { accounts, choice: choice?, proxy: None })
 }
 
 /// Warns of each account that has another's secret.
@@ -145,7 +143,7 @@ fn one(index: usize, name: &str, entry: &Reader<'_>, context: &Context<'_>) -> O
     let secret = map.required("secret").and_then(|secret| key(&secret, context));
     let name = name?;
     let slug = slug.unwrap_or_else(|| Some(name.clone()))?;
-    Some(site?.account(index, name, slug, secret?))
+    site?.account(index, name, slug, secret?)
 }
 
 fn key(reader: &Reader<'_>, context: &Context<'_>) -> Option<Key> {
@@ -206,8 +204,10 @@ fn by_session(account: &Reader<'_>, text: &str, context: &Context<'_>) -> Option
 /// Where an account of Pandium's is.
 struct Site {
     environment: Option<&'static str>,
-    base_url: String,
+    base: BaseUrl,
     marketplace_url: Option<String>,
+    /// The way there; the outer `None` where something is wrong with it.
+    remote: Option<Option<Remote>>,
 }
 
 impl Site {
@@ -217,13 +217,10 @@ impl Site {
         let place = match (map.get("environment"), map.get("base_url")) {
             (Some(environment), None) => {
                 let words = ENVIRONMENTS.map(|environment| (environment.name, environment));
-                environment.read(|node| leaf::word(node, &words)).map(Self::of)
+                let known = environment.read(|node| leaf::word(node, &words));
+                known.map(|known| (Self::of(known), environment))
             }
-            (None, Some(base)) => url(&base).map(|base| Self {
-                environment: None,
-                base_url: base.to_string(),
-                marketplace_url: None,
-            }),
+            (None, Some(base)) => url(&base).map(|at| (Self::at(at), base)),
             (Some(_), Some(url)) => {
                 url.error("`environment` and `base_url` both say where Pandium is; keep one of them");
                 None
@@ -235,29 +232,36 @@ impl Site {
             }
         };
         let own = map.get("marketplace_url").map(|own| url(&own));
-        let site = place?;
-        let site = match own {
-            Some(own) => Self { marketplace_url: Some(own?.to_string()), ..site },
-            None => site,
-        };
+        let (mut site, from) = place?;
+        if let Some(own) = own {
+            site.marketplace_url = Some(own?.to_string());
+        }
         if context.marketplace && site.marketplace_url.is_none() {
             map.missing(&["marketplace_url"], NEEDS_MARKETPLACE);
             return None;
         }
+        if let Some(authorities) = context.authorities {
+            site.remote = remote::of_pandium(&site.base, &from, authorities.clone()).map(Some);
+        }
         Some(site)
+    }
+
+    fn at(base: BaseUrl) -> Self {
+        Self { environment: None, base, marketplace_url: None, remote: Some(None) }
     }
 
     fn of(environment: Environment) -> Self {
         Self {
             environment: Some(environment.name),
-            base_url: environment.base_url.to_owned(),
-            marketplace_url: Some(environment.marketplace_url.to_owned()),
+            marketplace_url: Some(format!("https://{}", environment.marketplace)),
+            ..Self::at(BaseUrl { tls: true, host: environment.host.to_owned(), port: None })
         }
     }
 
-    fn account(self, index: usize, key: Slug, slug: Slug, secret: Key) -> Account {
-        let Self { environment, base_url, marketplace_url } = self;
-        Account { index, key, slug, base_url, marketplace_url, environment, secret }
+    fn account(self, index: usize, key: Slug, slug: Slug, secret: Key) -> Option<Account> {
+        let Self { environment, base, marketplace_url, remote } = self;
+        let (base_url, remote) = (base.to_string(), remote?);
+        Some(Account { index, key, slug, base_url, remote, marketplace_url, environment, secret })
     }
 }
 

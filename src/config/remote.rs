@@ -59,10 +59,8 @@ pub(super) fn web(
     proof: Proof<'_>,
     around: &Surroundings<'_>,
 ) -> Option<Remote> {
-    let port = base.port.unwrap_or(if base.tls { 443 } else { 80 });
-    let endpoint = Endpoint::Tcp { host: base.host.clone(), port };
     if !base.tls {
-        return proof.is_none().then_some(Remote { endpoint, tls: None });
+        return proof.is_none().then(|| Remote { endpoint: endpoint(base), tls: None });
     }
     let authorities = match proof.ca_file {
         Some(file) => authorities(&file, around),
@@ -73,8 +71,26 @@ pub(super) fn web(
         Some(reader) => reader.read(|node| parsed(leaf::filled(node)?)),
         None => url.read(|_| parsed(&base.host)),
     };
-    let tls = ClientTls::new(name?, authorities?).map_err(|fault| url.error(fault.to_string())).ok()?;
-    Some(Remote { endpoint, tls: Some(tls) })
+    encrypted(base, url, name?, authorities?)
+}
+
+/// Pandium at its address, where these say that it is.
+pub(super) fn of_pandium(base: &BaseUrl, url: &Reader<'_>, authorities: Authorities) -> Option<Remote> {
+    if !base.tls {
+        return Some(Remote { endpoint: endpoint(base), tls: None });
+    }
+    let name = url.read(|_| Name::parse(&base.host).map_err(|fault| Wrong::from(fault.to_string())))?;
+    encrypted(base, url, name, authorities)
+}
+
+fn endpoint(base: &BaseUrl) -> Endpoint {
+    let port = base.port.unwrap_or(if base.tls { 443 } else { 80 });
+    Endpoint::Tcp { host: base.host.clone(), port }
+}
+
+fn encrypted(base: &BaseUrl, url: &Reader<'_>, name: Name, authorities: Authorities) -> Option<Remote> {
+    let tls = ClientTls::new(name, authorities).map_err(|fault| url.error(fault.to_string())).ok()?;
+    Some(Remote { endpoint: endpoint(base), tls: Some(tls) })
 }
 
 impl Proof<'_> {

@@ -6,7 +6,8 @@ use super::model::{Config, Policy};
 use super::reader::{MapReader, Reader};
 use super::tree::Node;
 use super::{
-    basics, check, integrations, listen, marketplace, overrides, pandium, remote, routes, session, trust,
+    basics, check, integrations, listen, marketplace, overrides, pandium, proxied, remote, routes, session,
+    trust,
 };
 use crate::claims::{Tree, Written};
 use crate::place::Place;
@@ -74,8 +75,10 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
     let routes = routes::read(map.get("routes"), overridden);
     let offered = routes.as_ref().and_then(|routes| routes.marketplace.as_ref());
     let marketplace = offered.is_some();
-    let accounts = pandium::Context { around, fields: known.as_deref(), header, header_place, marketplace };
+    let fields = known.as_deref();
+    let accounts = pandium::Context { around, fields, header, header_place, marketplace, authorities: None };
     let pandium = map.required("pandium").and_then(|pandium| pandium::read(&pandium, &accounts));
+    let deliver = routes.as_ref().map(|routes| routes.install.deliver).unwrap_or_default();
     let life = basics::life(map.get("token"));
     let claims = map.required("claims").filter(|claims| claims.map().is_some());
     let claims = claims.map(|claims| integrations::written(&claims));
@@ -87,12 +90,14 @@ fn policy(map: &MapReader<'_>, url_bytes: usize, around: &Surroundings<'_>) -> O
         fields: known.as_deref().filter(|_| claims.is_some()),
         pandium: pandium.as_ref(),
         overridden: overrides.as_ref().is_some_and(|overrides| overrides.account.is_some()),
+        deliver,
         env: around.options.env,
     };
     let claims = claims.unwrap_or(Written { place: Place::default(), tree: Tree::Broken });
     let integrations = listed.and_then(|listed| integrations::read(&listed, &claims, &context));
     let index = integrations.as_ref().map_or(0, |integrations| integrations.iter().count());
     let marketplace = offered.map(|offered| marketplace::read(index, offered, &claims, &context, map.at()));
+    let routes = routes.and_then(|routes| proxied::join(routes, pandium.as_ref(), map.at()));
     let held = session?.finish()?;
     let marketplace = match marketplace {
         Some(target) => Some(target?),

@@ -3,7 +3,7 @@
 use super::basics::{or, section};
 use super::integrations::params;
 use super::leaf::{self, Wrong};
-use super::model::Install;
+use super::model::{Delivery, Install};
 use super::reader::Reader;
 use super::tree::Node;
 use crate::place::Place;
@@ -16,6 +16,8 @@ const INSTALL: &str = "/pandium/install/:integration";
 pub(super) struct Routes {
     /// The one that is always there.
     pub(super) install: Install,
+    /// Where `install.deliver` stands.
+    pub(super) deliver_place: Place,
     /// `marketplace`, where it is on.
     pub(super) marketplace: Option<Marketplace>,
     /// All of them.
@@ -28,17 +30,19 @@ pub(super) struct Marketplace {
     pub(super) place: Place,
     /// `params`
     pub(super) params: Vec<(String, String)>,
+    /// `deliver`, and where it stands.
+    pub(super) deliver: (Delivery, Place),
 }
 
 /// Reads them. A path need not name the integration where a header may.
 pub(super) fn read(reader: Option<Reader<'_>>, overridden: bool) -> Option<Routes> {
     let map = section(reader)?;
     let get = |key| map.as_ref().and_then(|map| map.get(key));
-    let install = install(get("install"), overridden);
+    let installs = install(get("install"), overridden);
     let marketplace = marketplace(get("marketplace"));
     let link = route(get("link"), Door::Link, overridden);
     let decision = route(get("decision"), Door::Decision, overridden);
-    let (install, (shown, marketplace)) = (install?, marketplace?);
+    let ((install, deliver_place), (shown, marketplace)) = (installs?, marketplace?);
     let first = Route { door: Door::Install, pattern: install.path.clone() };
     let all: Vec<Route> = [Some(first), shown, link?, decision?].into_iter().flatten().collect();
     if let Some((one, other)) = overlapping(&all) {
@@ -46,7 +50,7 @@ pub(super) fn read(reader: Option<Reader<'_>>, overridden: bool) -> Option<Route
         map.as_ref()?.at().error(message);
         return None;
     }
-    Some(Routes { install, marketplace, all })
+    Some(Routes { install, deliver_place, marketplace, all })
 }
 
 /// A route that is off where the file does not have it.
@@ -63,11 +67,10 @@ fn marketplace(reader: Option<Reader<'_>>) -> Option<(Option<Route>, Option<Mark
     let map = reader.map()?;
     let path = map.required("path").and_then(|path| path.read(nameless));
     let params = params(map.get("params"));
-    let delivered = deliver(map.get("deliver"));
-    let (pattern, params) = (path?, params?);
-    delivered?;
+    let deliver = deliver(map.get("deliver"), Delivery::Redirect);
+    let (pattern, params, deliver) = (path?, params?, deliver?);
     let route = Route { door: Door::Marketplace, pattern };
-    Some((Some(route), Some(Marketplace { place: reader.key_place(), params })))
+    Some((Some(route), Some(Marketplace { place: reader.key_place(), params, deliver })))
 }
 
 fn nameless(node: &Node) -> Result<Pattern, Wrong> {
@@ -88,17 +91,17 @@ fn overlapping(routes: &[Route]) -> Option<(&Pattern, &Pattern)> {
         .find(|(one, other)| one.owns(other.prefix()) || other.owns(one.prefix()))
 }
 
-fn install(reader: Option<Reader<'_>>, overridden: bool) -> Option<Install> {
+fn install(reader: Option<Reader<'_>>, overridden: bool) -> Option<(Install, Place)> {
     let map = section(reader)?;
     let get = |key| map.as_ref().and_then(|map| map.get(key));
     let path = match get("path") {
         Some(path) => path.read(|node| pattern(node, overridden)),
         None => Pattern::parse(INSTALL).ok(),
     };
-    let delivered = deliver(get("deliver"));
+    let deliver = deliver(get("deliver"), Delivery::Redirect);
     let cross_site_iframe = or(get("cross_site_iframe"), false, leaf::boolean);
-    delivered?;
-    Some(Install { path: path?, cross_site_iframe: cross_site_iframe? })
+    let (deliver, place) = deliver?;
+    Some((Install { path: path?, deliver, cross_site_iframe: cross_site_iframe? }, place))
 }
 
 fn pattern(node: &Node, overridden: bool) -> Result<Pattern, Wrong> {
@@ -113,7 +116,9 @@ fn parse(node: &Node) -> Result<Pattern, Wrong> {
     Pattern::parse(leaf::text(node)?).map_err(|error| error.to_string().into())
 }
 
-/// `deliver`: by redirect alone, so far.
-pub(super) fn deliver(reader: Option<Reader<'_>>) -> Option<()> {
-    or(reader, (), |node| leaf::word(node, &[("redirect", ())]))
+/// `deliver`, and where it stands.
+pub(super) fn deliver(reader: Option<Reader<'_>>, default: Delivery) -> Option<(Delivery, Place)> {
+    let place = reader.as_ref().map(Reader::place).unwrap_or_default();
+    let words = [("redirect", Delivery::Redirect), ("proxy", Delivery::Proxy)];
+    or(reader, default, |node| leaf::word(node, &words)).map(|deliver| (deliver, place))
 }

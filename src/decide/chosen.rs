@@ -35,7 +35,16 @@ pub fn account<'p>(
     ask: Ask<'p, '_>,
     session: &Session<'_>,
 ) -> Result<&'p Account, Refusal> {
-    if let Some(account) = ask.account {
+    account_or(policy, ask.account, session)
+}
+
+/// What was chosen, or what the session leads to.
+pub(super) fn account_or<'p>(
+    policy: &'p Policy,
+    chosen: Option<&'p Account>,
+    session: &Session<'_>,
+) -> Result<&'p Account, Refusal> {
+    if let Some(account) = chosen {
         return Ok(account);
     }
     let unlisted = || {

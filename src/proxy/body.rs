@@ -1,5 +1,6 @@
 //! Bodies that pass through: streamed, re-framed by hyper, and with a bound on every wait.
 
+use super::conceal::Scan;
 use super::download::Download;
 use super::headers::strip_trailers;
 use crate::protected::Protected;
@@ -161,6 +162,8 @@ pub struct Answer {
     inner: Download,
     patience: Patience,
     trailers: Trailers,
+    /// Looks for what the visitor must not see.
+    scan: Option<Box<Scan>>,
 }
 
 /// What becomes of an answer's trailer fields (RFC 9110 §6.5.1).
@@ -189,7 +192,13 @@ impl Body {
 
     /// An app's body, with a bound on the wait between two pieces.
     pub fn answer(inner: Download, wait: Duration, trailers: Trailers) -> Self {
-        Self::Answer(Answer { inner, patience: Patience::new(wait), trailers })
+        Self::Answer(Answer { inner, patience: Patience::new(wait), trailers, scan: None })
+    }
+
+    /// The same without what is looked for in it, and without trailers.
+    pub fn concealing(inner: Download, wait: Duration, scan: Scan) -> Self {
+        let (patience, scan) = (Patience::new(wait), Some(Box::new(scan)));
+        Self::Answer(Answer { inner, patience, trailers: Trailers::Drop, scan })
     }
 }
 
@@ -211,7 +220,7 @@ impl HttpBody for Body {
         match self {
             Self::Full(full) => full.is_end_stream(),
             Self::Upload(upload) => upload.inner.is_end_stream(),
-            Self::Answer(answer) => answer.inner.is_end_stream(),
+            Self::Answer(answer) => answer.inner.is_end_stream() && answer.held() == 0,
         }
     }
 
@@ -219,7 +228,7 @@ impl HttpBody for Body {
         match self {
             Self::Full(full) => full.size_hint(),
             Self::Upload(upload) => upload.inner.size_hint(),
-            Self::Answer(answer) => answer.inner.size_hint(),
+            Self::Answer(answer) => answer.size_hint(),
         }
     }
 }
@@ -249,11 +258,36 @@ impl Answer {
             };
             self.patience.alarm = None;
             let Some(frame) = frame.transpose().map_err(BodyError::Broken)? else {
-                return Poll::Ready(None);
+                let rest = self.scan.as_mut().map(|scan| scan.finish()).filter(|rest| !rest.is_empty());
+                return Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))));
             };
+            let Some(frame) = self.conceal(frame) else { continue };
             if let Some(frame) = self.trailers.sift(frame) {
                 return Poll::Ready(Some(Ok(frame)));
             }
+        }
+    }
+}
+
+impl Answer {
+    /// What the scan lets through of a piece; it may want to see more first.
+    fn conceal(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        let Some(scan) = &mut self.scan else { return Some(frame) };
+        match frame.into_data() {
+            Ok(data) => Some(scan.push(&data)).filter(|data| !data.is_empty()).map(Frame::data),
+            Err(trailers) => Some(trailers),
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.scan.as_ref().map_or(0, |scan| scan.held())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (hint, held) = (self.inner.size_hint(), self.held() as u64);
+        match hint.exact() {
+            Some(exact) => SizeHint::with_exact(exact + held),
+            None => hint,
         }
     }
 }

@@ -22,6 +22,9 @@ use tokio::time::Instant;
 /// after two seconds.
 const KEEPALIVE: Duration = Duration::from_millis(1500);
 
+/// The same for Pandium: a service of the web is no old server, and shaking hands with it takes long.
+const LONGER: Duration = Duration::from_secs(15);
+
 /// Connections to one place, and how long to wait there.
 pub struct Client {
     way: Way,
@@ -48,6 +51,11 @@ impl Way {
     /// The way to a program that is asked short questions.
     pub fn to(at: Remote, patience: Duration, timeouts: &Timeouts) -> Self {
         Self { at, keepalive: KEEPALIVE, response: patience, connect: timeouts.connect }
+    }
+
+    /// The way to Pandium.
+    pub fn to_pandium(at: Remote, timeouts: &Timeouts) -> Self {
+        Self { at, keepalive: LONGER, response: timeouts.response, connect: timeouts.connect }
     }
 
     /// A client for it: the previous one with its open connections, if that went the same way.

@@ -35,6 +35,15 @@ pub enum ForwardError {
     /// The framing of the app's answer can be read in two ways.
     #[error("the app's answer is framed in a way that can be read in two")]
     Framing,
+    /// Pandium sends a token elsewhere than to itself.
+    #[error("Pandium redirects to another host, with the token in the address")]
+    Astray,
+    /// Pandium redirects for ever, with a token.
+    #[error("Pandium redirects with the token in the address, again and again")]
+    Circles,
+    /// A page that was asked for with a token, in a coding in which it would not be found.
+    #[error("Pandium's answer to a token is compressed, although that was not asked for")]
+    Coded,
     /// The app took too long.
     #[error("{0}")]
     Late(NoAnswer),
@@ -69,19 +78,8 @@ pub fn forward<'f>(
         if switch.is_some() {
             headers::ask_for_websocket(&mut parts.headers);
         }
-        let activity = (!body.is_end_stream()).then(Activity::start);
-        let body = match activity.clone() {
-            None => Body::empty(),
-            Some(activity) => {
-                headers::frame(&mut parts.headers, &body);
-                Body::upload(body, passage.timeouts.body, activity)
-            }
-        };
-        let request = Request::from_parts(parts, body);
-        let answer = passage.client.send(request, activity.as_ref()).await.map_err(blame)?;
-        if !headers::is_framed_once(answer.headers()) {
-            return Err(ForwardError::Framing);
-        }
+        let (request, activity) = with_body(parts, body, passage.timeouts);
+        let answer = heed(passage.client.send(request, activity.as_ref()).await)?;
         if answer.status().as_u16() == 101 {
             let switch = switch.ok_or(ForwardError::Unasked)?;
             return Box::pin(accept_switch(answer, switch, passage.hidden)).await;
@@ -101,7 +99,30 @@ pub fn forward<'f>(
     }
 }
 
-async fn accept_switch(
+/// A request whose head is ready, with a visitor's body as it comes, and how that is getting on.
+pub(super) fn with_body(
+    mut parts: Parts,
+    body: Arriving,
+    timeouts: &Timeouts,
+) -> (Request<Body>, Option<Activity>) {
+    let activity = (!body.is_end_stream()).then(Activity::start);
+    let body = match activity.clone() {
+        None => Body::empty(),
+        Some(activity) => {
+            headers::frame(&mut parts.headers, &body);
+            Body::upload(body, timeouts.body, activity)
+        }
+    };
+    (Request::from_parts(parts, body), activity)
+}
+
+/// An answer that can be passed on.
+pub(super) fn heed(answer: Result<Response<Download>, NoAnswer>) -> Result<Response<Download>, ForwardError> {
+    let answer = answer.map_err(blame)?;
+    if headers::is_framed_once(answer.headers()) { Ok(answer) } else { Err(ForwardError::Framing) }
+}
+
+pub(super) async fn accept_switch(
     answer: Response<Download>,
     switch: &Switch,
     hidden: &Protected,

@@ -3,10 +3,13 @@
 mod alarm;
 pub mod body;
 pub mod client;
+pub mod conceal;
 pub mod connect;
 pub mod download;
 pub mod forward;
 pub mod headers;
 pub mod line;
+pub mod pandium;
 pub mod pool;
+pub mod rewrite;
 pub mod tunnel;

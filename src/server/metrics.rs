@@ -76,8 +76,12 @@ const OUTCOMES: [&str; 3] = ["minted", "refused", "failed"];
 fn outcome(code: &str) -> usize {
     match code {
         "minted" => 0,
-        // It was not for the visitor to do better.
-        "session-unavailable" | "key-unavailable" | "token-too-large" => 2,
+        // It was not for the visitor to do better. The last two are Pandium's, where we show its page.
+        "session-unavailable"
+        | "key-unavailable"
+        | "token-too-large"
+        | "upstream-unreachable"
+        | "upstream-timeout" => 2,
         _ => 1,
     }
 }
@@ -165,6 +169,7 @@ fn known(door: Door) -> &'static [u16] {
         Door::Install | Door::Marketplace => &[302, 400, 401, 403, 404, 405, 500, 502, 503, 504],
         Door::Link => &[200, 400, 401, 403, 404, 405, 500, 502, 503, 504],
         Door::Decision => &[200, 401, 403],
+        Door::Pandium => &[200, 302, 400, 401, 403, 404, 405, 502, 503, 504],
     }
 }
 

@@ -4,6 +4,15 @@ use crate::telemetry::RequestId;
 use http::StatusCode;
 use std::time::SystemTime;
 
+/// Whose fault it is that there is no page, where that is worth telling.
+#[derive(Clone, Copy)]
+pub enum Who {
+    /// Nobody's in particular.
+    Nobody,
+    /// Pandium's.
+    Pandium,
+}
+
 /// Nothing but its own style.
 pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
@@ -23,8 +32,11 @@ pub fn login(address: &str, id: &RequestId) -> String {
 }
 
 /// The page for a code. All that stands in it is ours or plain by its type: nothing needs escaping.
-pub fn refusal(status: StatusCode, code: &str, id: &RequestId) -> String {
-    let (title, advice) = words(status, code);
+pub fn refusal(status: StatusCode, code: &str, who: Who, id: &RequestId) -> String {
+    let (title, advice) = match who {
+        Who::Nobody => words(status, code),
+        Who::Pandium => ("Pandium is not available just now", "Please try again in a moment."),
+    };
     page(title, advice, code, id)
 }
 

@@ -10,8 +10,8 @@ use crate::stream::Stream;
 use crate::telemetry::RequestId;
 use crate::token::TenantToken;
 use http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, EXPIRES,
+    HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode};
 use std::time::Duration;
@@ -31,6 +31,10 @@ pub enum Failure {
     Unreachable,
     /// The app is late.
     Late,
+    /// Pandium cannot be reached, or answers in a way that cannot be shown.
+    PandiumAway,
+    /// Pandium is late.
+    PandiumLate,
     /// The visitor's body is late.
     VisitorLate,
     /// The visitor's body is malformed.
@@ -42,8 +46,22 @@ impl Failure {
         match error {
             ForwardError::VisitorLate => Self::VisitorLate,
             ForwardError::VisitorBroken | ForwardError::Target => Self::VisitorBroken,
-            ForwardError::Unreachable(_) | ForwardError::Unasked | ForwardError::Framing => Self::Unreachable,
+            ForwardError::Unreachable(_)
+            | ForwardError::Unasked
+            | ForwardError::Framing
+            | ForwardError::Astray
+            | ForwardError::Circles
+            | ForwardError::Coded => Self::Unreachable,
             ForwardError::Late(_) => Self::Late,
+        }
+    }
+
+    /// The same of Pandium, where it was that which was asked.
+    pub fn of_pandium(error: &ForwardError) -> Self {
+        match Self::of(error) {
+            Self::Unreachable => Self::PandiumAway,
+            Self::Late => Self::PandiumLate,
+            other => other,
         }
     }
 
@@ -51,8 +69,8 @@ impl Failure {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NoApp => "not-found",
-            Self::Unreachable => "upstream-unreachable",
-            Self::Late => "upstream-timeout",
+            Self::Unreachable | Self::PandiumAway => "upstream-unreachable",
+            Self::Late | Self::PandiumLate => "upstream-timeout",
             Self::VisitorLate => "request-timeout",
             Self::VisitorBroken => "bad-request",
         }
@@ -61,8 +79,8 @@ impl Failure {
     fn status(self) -> StatusCode {
         match self {
             Self::NoApp => StatusCode::NOT_FOUND,
-            Self::Unreachable => StatusCode::BAD_GATEWAY,
-            Self::Late => StatusCode::GATEWAY_TIMEOUT,
+            Self::Unreachable | Self::PandiumAway => StatusCode::BAD_GATEWAY,
+            Self::Late | Self::PandiumLate => StatusCode::GATEWAY_TIMEOUT,
             Self::VisitorLate => StatusCode::REQUEST_TIMEOUT,
             Self::VisitorBroken => StatusCode::BAD_REQUEST,
         }
@@ -99,7 +117,7 @@ fn status(refusal: &Refusal) -> StatusCode {
 
 /// The answer to a refused request.
 pub fn refusal(refusal: &Refusal, headers: &HeaderMap, id: &RequestId) -> Response<Body> {
-    let mut answer = told(status(refusal), refusal.code.as_str(), headers, id);
+    let mut answer = told(status(refusal), refusal.code.as_str(), page::Who::Nobody, headers, id);
     if refusal.code == Code::MethodNotAllowed {
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
     }
@@ -108,7 +126,9 @@ pub fn refusal(refusal: &Refusal, headers: &HeaderMap, id: &RequestId) -> Respon
 
 /// The answer where the app has none.
 pub fn failure(failure: Failure, headers: &HeaderMap, id: &RequestId) -> Response<Body> {
-    let mut answer = told(failure.status(), failure.as_str(), headers, id);
+    let of_pandium = matches!(failure, Failure::PandiumAway | Failure::PandiumLate);
+    let who = if of_pandium { page::Who::Pandium } else { page::Who::Nobody };
+    let mut answer = told(failure.status(), failure.as_str(), who, headers, id);
     // What is left of a broken body cannot be told from a next request.
     if matches!(failure, Failure::VisitorLate | Failure::VisitorBroken) {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -121,6 +141,26 @@ pub fn redirect(token: TenantToken, id: &RequestId) -> Result<Response<Body>, ht
     let mut answer = minted(StatusCode::FOUND, id);
     answer.headers_mut().insert(LOCATION, token.into_location()?);
     Ok(answer)
+}
+
+/// Sends the visitor to the same route at the host that is Pandium's, without a token.
+pub fn elsewhere(address: &str, id: &RequestId) -> Result<Response<Body>, http::Error> {
+    let mut answer = minted(StatusCode::SEE_OTHER, id);
+    answer.headers_mut().insert(LOCATION, HeaderValue::from_str(address)?);
+    Ok(answer)
+}
+
+/// Makes Pandium's page, asked for with a token, an answer that nobody keeps or lists.
+pub fn shown(answer: &mut Response<Body>, id: &RequestId) {
+    let headers = answer.headers_mut();
+    for name in [ETAG, LAST_MODIFIED, EXPIRES, AGE] {
+        headers.remove(name);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
+    headers.insert(X_REQUEST_ID, id.to_value());
+    // Its forms need a `Referer` and an `Origin` to themselves; nobody else does.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
 }
 
 /// The address for a page's script, which no other site's may read: no CORS header, ever.
@@ -185,9 +225,15 @@ fn dress_page(headers: &mut HeaderMap) {
 }
 
 /// A page for whoever takes HTML, a problem (RFC 9457) for everybody else.
-fn told(status: StatusCode, code: &'static str, asked: &HeaderMap, id: &RequestId) -> Response<Body> {
+fn told(
+    status: StatusCode,
+    code: &'static str,
+    who: page::Who,
+    asked: &HeaderMap,
+    id: &RequestId,
+) -> Response<Body> {
     let html = wants_html(asked);
-    let text = if html { page::refusal(status, code, id) } else { problem(status, code, id) };
+    let text = if html { page::refusal(status, code, who, id) } else { problem(status, code, who, id) };
     let mut answer = bare(status, id);
     *answer.body_mut() = Body::full(text);
     let headers = answer.headers_mut();
@@ -223,8 +269,11 @@ fn wants_html(headers: &HeaderMap) -> bool {
     accepted.any(|accept| accept.contains("text/html"))
 }
 
-fn problem(status: StatusCode, code: &str, id: &RequestId) -> String {
-    let title = status.canonical_reason().unwrap_or("Error");
+fn problem(status: StatusCode, code: &str, who: page::Who, id: &RequestId) -> String {
+    let title = match who {
+        page::Who::Nobody => status.canonical_reason().unwrap_or("Error"),
+        page::Who::Pandium => "Pandium gave no answer",
+    };
     serde_json::json!({
         "type": format!("urn:pandium-sidecar:{code}"),
         "title": title,

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
 /// Whose signature under a certificate counts.
+#[derive(Clone)]
 pub struct Authorities {
     roots: RootCertStore,
     shown: String,

@@ -5,6 +5,7 @@
 //! itself to nobody but the delivery; only this module knows `jsonwebtoken`, the independent reader
 //! that verifies. Tokens of others, which say who a visitor is, are checked in [`verify`](mod@verify).
 
+pub mod bond;
 pub mod documented;
 pub mod jwks;
 pub mod rehearsal;
@@ -68,6 +69,8 @@ pub struct Around<'a> {
 /// A signing key, ready for use.
 pub struct Signer {
     key: hmac::Key,
+    /// What bonds are made with.
+    binder: hmac::Key,
     fingerprint: String,
     length: usize,
 }
@@ -83,7 +86,8 @@ impl Signer {
     pub fn new(secret: &Secret) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
         let fingerprint = hex(hmac::sign(&key, b"pandium-sidecar").as_ref(), 4);
-        Self { key, fingerprint, length: secret.expose().len() }
+        let binder = bond::binder(&key);
+        Self { key, binder, fingerprint, length: secret.expose().len() }
     }
 
     /// Eight hexadecimal digits that name the key and tell nothing of it.

@@ -1,10 +1,11 @@
 //! Where visitors are sent: the accounts with Pandium, and the integrations that they can ask for.
 
+use super::Remote;
 use crate::claims::{Owner, Template};
 use crate::place::Place;
 use crate::slug::Slug;
 use crate::token::Signer;
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +16,40 @@ pub struct Pandium {
     pub accounts: Vec<Account>,
     /// Which of them it is.
     pub choice: Choice,
+    /// `proxy`: where its page is shown by us, where it is.
+    pub proxy: Option<Proxied>,
+}
+
+/// How a visitor gets to Pandium.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// The visitor is sent there, with the token.
+    #[default]
+    Redirect,
+    /// We go there with the token, and show what we get.
+    Proxy,
+}
+
+/// `pandium.proxy`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxied {
+    /// `mount`: under which addresses Pandium's are shown.
+    pub mount: Mount,
+    /// `frame_ancestors`, as its directive of a policy; none leaves it to Pandium.
+    pub frame_ancestors: Option<HeaderValue>,
+    /// `send`: headers of a visitor's that go to Pandium, besides those that every page needs.
+    pub send: Vec<HeaderName>,
+    /// Where the file has it.
+    pub place: Place,
+}
+
+/// Where Pandium's pages are, under an address of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mount {
+    /// All that is at this host, in lower case.
+    Host(String),
+    /// All below this path of the app's.
+    Path(String),
 }
 
 /// An account with Pandium.
@@ -27,6 +62,8 @@ pub struct Account {
     pub slug: Slug,
     /// Scheme, host and port, without a slash behind.
     pub base_url: String,
+    /// The way there, where anything is proxied.
+    pub remote: Option<Remote>,
     /// The same of the marketplace, where that is known.
     pub marketplace_url: Option<String>,
     /// The environment, where it has a name.
@@ -109,6 +146,8 @@ pub struct Target {
     pub query: Vec<String>,
     /// The claims.
     pub template: Template,
+    /// How visitors get there.
+    pub deliver: Delivery,
 }
 
 /// The constant parts of the address of a target.

@@ -1,8 +1,10 @@
-//! Acquiring the session of a visitor who wants to go to Pandium, from whoever vouches for it.
+//! Acquiring the session of a visitor who wants to go to Pandium, or is there, from whoever vouches for
+//! it.
 
+use super::pandium::by_proxy;
 use super::{Answered, Service, Visit};
 use crate::config::model::{From, Jwt, Probe};
-use crate::decide::{self, Ask};
+use crate::decide::{self, Ask, Entry};
 use crate::proxy::body::Arriving;
 use crate::proxy::forward::forward;
 use crate::refusal::Refusal;
@@ -13,33 +15,64 @@ use crate::session::answer::Answer;
 use crate::session::jwt::NoClaims;
 use crate::session::probe::{self, Told};
 use crate::token::Moment;
+use crate::trust::TrustedPeer;
+use crate::value::Session;
 use http::Request;
 use http::header::{
     IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, SET_COOKIE,
 };
 use std::time::Instant;
 
+/// What a session is wanted for.
+#[derive(Clone, Copy)]
+pub(super) enum Wish<'p, 'a> {
+    /// A token, and the way to Pandium.
+    Token(Ask<'p, 'a>),
+    /// One of Pandium's pages, as we show them.
+    Page(Entry<'p, 'a>),
+}
+
+impl<'p, 'a> Wish<'p, 'a> {
+    fn trusted(self) -> Option<TrustedPeer> {
+        match self {
+            Self::Token(ask) => ask.trusted,
+            Self::Page(entry) => entry.trusted,
+        }
+    }
+
+    fn ask(self) -> Option<Ask<'p, 'a>> {
+        match self {
+            Self::Token(ask) => Some(ask),
+            Self::Page(_) => None,
+        }
+    }
+}
+
 impl Service {
-    /// Sends the visitor to Pandium, once somebody has said who it is.
-    pub(super) async fn install(&self, ask: Ask<'_, '_>, visit: &Visit<'_>, body: Arriving) -> Answered {
+    /// Gives the visitor what is wished for, once somebody has said who it is.
+    pub(super) async fn grant(&self, wish: Wish<'_, '_>, visit: &Visit<'_>, body: Arriving) -> Answered {
         let policy = &self.config.policy;
-        match &policy.from {
-            From::Headers => {
-                let minted = ask
-                    .trusted
+        match (&policy.from, wish) {
+            (From::Headers, _) => {
+                let session = wish
+                    .trusted()
                     .ok_or_else(|| decide::untrusted(policy, visit.origin.caller()))
-                    .and_then(|trusted| session::headers::acquire(policy, &visit.parts.headers, trusted))
-                    .and_then(|session| self.mint(ask, visit, &session));
-                self.conclude(visit, ask, minted)
+                    .and_then(|trusted| session::headers::acquire(policy, &visit.parts.headers, trusted));
+                self.conclude(visit, wish, Some(body), session).await
             }
-            From::Probe(probe) => self.probe(probe, ask, visit).await,
-            From::Handoff => self.handoff(ask, visit, body).await,
-            From::Jwt(jwt) => self.jwt(jwt, ask, visit).await,
+            (From::Probe(probe), _) => self.probe(probe, wish, visit, body).await,
+            (From::Handoff, Wish::Token(ask)) => self.handoff(ask, visit, body).await,
+            (From::Handoff, Wish::Page(_)) => self.refuse(
+                visit,
+                None,
+                &probe::unavailable("nobody is handed over but by our own routes", false),
+            ),
+            (From::Jwt(jwt), _) => self.jwt(jwt, wish, visit, body).await,
         }
     }
 
     /// Goes by the token on the request.
-    async fn jwt(&self, jwt: &Jwt, ask: Ask<'_, '_>, visit: &Visit<'_>) -> Answered {
+    async fn jwt(&self, jwt: &Jwt, wish: Wish<'_, '_>, visit: &Visit<'_>, body: Arriving) -> Answered {
         let policy = &self.config.policy;
         let headers = &visit.parts.headers;
         let acquire = || session::jwt::acquire(jwt, headers, Moment::fresh().now);
@@ -48,18 +81,17 @@ impl Service {
             issuer.ask_for_token(Instant::now()).await;
             claims = acquire();
         }
-        let minted = claims.map_err(NoClaims::refusal).and_then(|claims| {
-            let session = claims.session(policy, headers)?;
-            self.mint(ask, visit, &session)
-        });
-        self.conclude(visit, ask, minted)
+        match claims.map_err(NoClaims::refusal) {
+            Ok(claims) => self.conclude(visit, wish, Some(body), claims.session(policy, headers)).await,
+            Err(refusal) => self.refuse(visit, wish.ask(), &refusal),
+        }
     }
 
     /// Asks the app, and goes by its answer.
-    async fn probe(&self, probe: &Probe, ask: Ask<'_, '_>, visit: &Visit<'_>) -> Answered {
+    async fn probe(&self, probe: &Probe, wish: Wish<'_, '_>, visit: &Visit<'_>, body: Arriving) -> Answered {
         let policy = &self.config.policy;
         let Some(client) = self.probed.as_ref().or(self.client.as_ref()) else {
-            return self.refuse(visit, Some(ask), &probe::unavailable("there is no app to ask", false));
+            return self.refuse(visit, wish.ask(), &probe::unavailable("there is no app to ask", false));
         };
         let told = probe::ask(client, probe, policy, &visit.parts.headers, &visit.seen()).await;
         // Only the app is the app.
@@ -71,11 +103,11 @@ impl Service {
             });
         }
         match told {
-            Ok(Told::Answer(answer)) => self.go_by(&answer, ask, visit),
+            Ok(Told::Answer(answer)) => self.go_by(&answer, wish, visit, Some(body)).await,
             Ok(Told::Refused(answer, refusal)) => {
-                with_cookies(self.refuse(visit, Some(ask), &refusal), &answer)
+                with_cookies(self.refuse(visit, wish.ask(), &refusal), &answer)
             }
-            Err(refusal) => self.refuse(visit, Some(ask), &refusal),
+            Err(refusal) => self.refuse(visit, wish.ask(), &refusal),
         }
     }
 
@@ -98,7 +130,7 @@ impl Service {
                 let status = response.status().as_u16();
                 let answer = Answer { status, headers: response.headers().clone(), json: None };
                 if answer.hands_over(&self.config.policy) {
-                    return self.go_by(&answer, ask, visit);
+                    return self.go_by(&answer, Wish::Token(ask), visit, None).await;
                 }
                 self.hidden.strip(response.headers_mut());
                 Answered::new(response, "passed")
@@ -116,15 +148,36 @@ impl Service {
         }
     }
 
-    /// Mints by what the app said; its cookies go to the visitor whatever comes of it.
-    fn go_by(&self, answer: &Answer, ask: Ask<'_, '_>, visit: &Visit<'_>) -> Answered {
+    /// Goes by what the app said; its cookies go to the visitor whatever comes of it.
+    async fn go_by(
+        &self,
+        answer: &Answer,
+        wish: Wish<'_, '_>,
+        visit: &Visit<'_>,
+        body: Option<Arriving>,
+    ) -> Answered {
         let session = answer.session(&self.config.policy, &visit.parts.headers);
-        let minted = session.and_then(|session| self.mint(ask, visit, &session));
-        with_cookies(self.conclude(visit, ask, minted), answer)
+        with_cookies(self.conclude(visit, wish, body, session).await, answer)
     }
 
-    fn conclude(&self, visit: &Visit<'_>, ask: Ask<'_, '_>, minted: Result<Answered, Refusal>) -> Answered {
-        minted.unwrap_or_else(|refusal| self.refuse(visit, Some(ask), &refusal))
+    async fn conclude(
+        &self,
+        visit: &Visit<'_>,
+        wish: Wish<'_, '_>,
+        body: Option<Arriving>,
+        session: Result<Session<'_>, Refusal>,
+    ) -> Answered {
+        let session = match session {
+            Ok(session) => session,
+            Err(refusal) => return self.refuse(visit, wish.ask(), &refusal),
+        };
+        let granted = match (wish, body) {
+            (Wish::Token(ask), _) if by_proxy(ask) => Box::pin(self.show(ask, visit, &session)).await,
+            (Wish::Token(ask), _) => self.mint(ask, visit, &session),
+            (Wish::Page(entry), Some(body)) => Box::pin(self.enter(entry, visit, body, &session)).await,
+            (Wish::Page(_), None) => Err(probe::unavailable("the request is the app's already", false)),
+        };
+        granted.unwrap_or_else(|refusal| self.refuse(visit, wish.ask(), &refusal))
     }
 }
 

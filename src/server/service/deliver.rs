@@ -1,12 +1,34 @@
 //! The token, and the way it takes to Pandium.
 
 use super::{Answered, Service, Visit};
+use crate::config::model::{Account, Target};
 use crate::decide::{self, Ask, Minting};
 use crate::refusal::{Code, Refusal};
 use crate::route::Door;
 use crate::server::{record, reply};
 use crate::token::Moment;
 use crate::value::Session;
+
+impl<'v> Visit<'v> {
+    /// What a token for this visitor is made of.
+    pub(super) fn minting(
+        &self,
+        target: &'v Target,
+        requested: Option<&'v str>,
+        account: &'v Account,
+        session: &'v Session<'v>,
+    ) -> Minting<'v> {
+        Minting {
+            target,
+            requested,
+            account,
+            session,
+            query: self.parts.uri.query(),
+            request_id: self.id.as_str(),
+            moment: Moment::fresh(),
+        }
+    }
+}
 
 impl Service {
     /// Mints for a visitor of this session, and answers with it as the route delivers.
@@ -16,15 +38,8 @@ impl Service {
         visit: &Visit<'_>,
         session: &Session<'_>,
     ) -> Result<Answered, Refusal> {
-        let minting = Minting {
-            target: ask.target,
-            requested: ask.requested,
-            account: decide::account(&self.config.policy, ask, session)?,
-            session,
-            query: visit.parts.uri.query(),
-            request_id: visit.id.as_str(),
-            moment: Moment::fresh(),
-        };
+        let account = decide::account(&self.config.policy, ask, session)?;
+        let minting = visit.minting(ask.target, ask.requested, account, session);
         let token = decide::mint(&self.config.policy, minting)?;
         record::minted(minting);
         let unwritable = |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
@@ -35,7 +50,7 @@ impl Service {
                 let expires = ttl.map(|ttl| minting.moment.now.saturating_add(ttl.as_secs()));
                 Ok(reply::link(&token, ask.requested.unwrap_or_default(), expires, visit.id))
             }
-            Door::Decision => reply::decision(token, visit.id),
+            Door::Decision | Door::Pandium => reply::decision(token, visit.id),
         };
         Ok(Answered {
             response: response.map_err(unwritable)?,

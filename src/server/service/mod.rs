@@ -1,10 +1,13 @@
 //! The life of one request: whose it is, and what becomes of it. What is ours goes on in `acquire`
-//! (who is the visitor?), `deliver` (the token, and the way it takes) and `refuse`.
+//! (who is the visitor?), `deliver` (the token, and the way it takes), `pandium` (its pages, where we show
+//! them) and `refuse`.
 
 mod acquire;
 mod deliver;
+mod pandium;
 mod refuse;
 
+use self::acquire::Wish;
 use super::connection::Origin;
 use super::edition::Edition;
 use super::metrics::{Heard, Ledger, Outcome};
@@ -19,14 +22,15 @@ use crate::proxy::body::{Arriving, Body};
 use crate::proxy::client::{Client, Way};
 use crate::proxy::forward::{ForwardError, Passage, forward};
 use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly, resembles_framing};
+use crate::proxy::rewrite::Jar;
 use crate::proxy::tunnel::Switch;
 use crate::route::{Door, Route};
 use crate::session::jwks;
 use crate::telemetry::RequestId;
 use crate::trust::TrustedPeer;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, HeaderMap};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,6 +51,8 @@ pub struct Service {
     issuer: Option<Arc<jwks::Source>>,
     /// Where this worker counts.
     ledger: Arc<Ledger>,
+    /// Pandium, for each account, where its pages are shown.
+    pandium: Vec<Option<Arc<Client>>>,
 }
 
 /// An answer, and what is noted of it.
@@ -72,11 +78,23 @@ struct Visit<'v> {
     origin: &'v Origin,
     trusted: Option<TrustedPeer>,
     id: &'v RequestId,
+    /// The cookies that are not the app's.
+    jar: &'v Jar,
 }
 
 impl Visit<'_> {
     fn seen(&self) -> Seen<'_> {
         seen(self.origin, self.trusted, self.id)
+    }
+}
+
+fn head<'h>(parts: &'h Parts, origin: &'h Origin) -> Head<'h> {
+    Head {
+        method: &parts.method,
+        uri: &parts.uri,
+        version: parts.version,
+        headers: &parts.headers,
+        caller: origin.caller(),
     }
 }
 
@@ -103,7 +121,8 @@ impl Service {
         let hidden = Arc::new(hidden(&config.policy));
         let shown = Arc::default();
         let ledger = edition.metrics.ledger(&config);
-        Self { config, protected, hidden, shown, client, probed, issuer, ledger }
+        let pandium = pandium::clients(&config, previous.map_or(&[], |previous| &previous.pandium));
+        Self { config, protected, hidden, shown, client, probed, issuer, ledger, pandium }
     }
 
     /// Answers one request.
@@ -119,7 +138,7 @@ impl Service {
             // A trusted peer's id is taken over, so that its log and ours name the request alike.
             let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
             let id = given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh);
-            let owner = self.owner(request.uri().path());
+            let owner = self.owner(request.uri(), request.headers());
             let answered =
                 self.route(origin, trusted, request, owner.map(|(_, route)| route.door), &id).await;
             let outcome = Outcome {
@@ -137,9 +156,14 @@ impl Service {
         }
     }
 
-    /// The route that has the path, byte for byte, and its position.
-    fn owner(&self, path: &str) -> Option<(usize, &Route)> {
-        self.config.policy.routes.iter().enumerate().find(|(_, route)| route.owns(path))
+    /// The route that has the path, byte for byte, and its position; at Pandium's host its own has the
+    /// rest.
+    fn owner(&self, uri: &Uri, headers: &HeaderMap) -> Option<(usize, &Route)> {
+        let policy = &self.config.policy;
+        let routes = || policy.routes.iter().enumerate();
+        let of_path = routes().find(|(_, route)| route.owns(uri.path()));
+        let at_pandium = || decide::is_apart(policy, uri, headers);
+        of_path.or_else(|| routes().find(|(_, route)| route.door == Door::Pandium && at_pandium()))
     }
 
     #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
@@ -161,22 +185,18 @@ impl Service {
                 let denied = door == Some(Door::Decision);
                 return Answered::new(if denied { reply::denial(response, code) } else { response }, code);
             }
-            let (parts, body) = request.into_parts();
-            let visit = Visit { parts: &parts, door, origin, trusted, id };
-            let head = Head {
-                method: &parts.method,
-                uri: &parts.uri,
-                version: parts.version,
-                headers: &parts.headers,
-                caller: origin.caller(),
-            };
-            match decide::screen(&self.config.policy, head) {
+            let (mut parts, body) = request.into_parts();
+            let shows = self.config.policy.pandium.proxy.is_some();
+            let jar = if shows { Jar::take(&mut parts.headers) } else { Jar::default() };
+            let visit = Visit { parts: &parts, door, origin, trusted, id, jar: &jar };
+            match decide::screen(&self.config.policy, head(&parts, origin)) {
                 Ok(Screened::Pass(trusted)) => {
                     let request = Request::from_parts(parts, body);
                     self.pass(&seen(origin, trusted, id), Some(&origin.switch), request, id).await
                 }
                 // In a box: what passes should not carry the room for it.
-                Ok(Screened::Install(ask)) => Box::pin(self.install(ask, &visit, body)).await,
+                Ok(Screened::Install(ask)) => Box::pin(self.grant(Wish::Token(ask), &visit, body)).await,
+                Ok(Screened::Enter(entry)) => Box::pin(self.grant(Wish::Page(entry), &visit, body)).await,
                 Err(refusal) => self.refuse(&visit, None, &refusal),
             }
         }
@@ -217,7 +237,7 @@ impl Service {
             Ok(answer) => self.ledger.heard(Heard::Status(answer.status().as_u16())),
             Err(Failure::Unreachable) => self.ledger.heard(Heard::Nothing),
             Err(Failure::Late) => self.ledger.heard(Heard::Late),
-            Err(Failure::NoApp | Failure::VisitorLate | Failure::VisitorBroken) => {}
+            Err(_) => {}
         }
     }
 

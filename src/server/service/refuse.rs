@@ -39,6 +39,9 @@ impl Service {
         if refusal.code != Code::SignedOut || !matches!(visit.door, Some(Door::Install | Door::Marketplace)) {
             return None;
         }
-        HeaderValue::from_str(&decide::login(parts, &visit.parts.uri, target)).ok()
+        let login = decide::login(parts, &visit.parts.uri, target);
+        // At a host that is Pandium's, a path of the app's is none.
+        let here = !(login.starts_with('/') && self.is_at_pandium(visit));
+        HeaderValue::from_str(&login).ok().filter(|_| here)
     }
 }

@@ -1,0 +1,201 @@
+//! Finding a token in what goes to the visitor, and overwriting it.
+//!
+//! Looked for are the token as a whole, its payload and its signature: either of the last two is as good
+//! as told. A body is looked through as it passes, each byte once for each of the three (Knuth, Morris
+//! and Pratt). What could be the beginning of one is held back until the next byte tells, so at most one
+//! token's length; all else goes on at once. Found, it is overwritten: the length stays what was said.
+
+use crate::route::decode_fully;
+use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+
+/// What stands in its place. It means nothing in HTML, JSON, scripts and addresses alike.
+const FILLER: u8 = b'x';
+
+/// A token to look for.
+#[derive(Clone)]
+pub struct Wanted(Arc<[Pattern]>);
+
+/// Bytes, and for each how far back to go where the next one does not fit.
+struct Pattern {
+    bytes: Box<[u8]>,
+    fallback: Box<[u32]>,
+}
+
+/// Looks through a body.
+pub struct Scan {
+    wanted: Wanted,
+    /// How much of each pattern the last bytes are the beginning of.
+    matched: Vec<usize>,
+    held: BytesMut,
+}
+
+impl Wanted {
+    /// The token, its payload and its signature.
+    pub fn new(token: &str) -> Self {
+        let parts = token.split('.').skip(1).filter(|part| !part.is_empty());
+        Self([token].into_iter().chain(parts).map(Pattern::new).collect())
+    }
+
+    /// Whether a header's value has any of it, percent-encoded or not.
+    pub fn is_in(&self, value: &[u8]) -> bool {
+        let has = |text: &[u8]| self.0.iter().any(|pattern| pattern.is_in(text));
+        has(value) || value.contains(&b'%') && has(decode_fully(&String::from_utf8_lossy(value)).as_bytes())
+    }
+
+    /// A scan for it.
+    pub fn scan(&self) -> Scan {
+        Scan { wanted: self.clone(), matched: vec![0; self.0.len()], held: BytesMut::new() }
+    }
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        let bytes: Box<[u8]> = text.as_bytes().into();
+        let mut pattern = Self { fallback: Box::default(), bytes };
+        let mut fallback = Vec::with_capacity(pattern.bytes.len() + 1);
+        fallback.extend([0, 0]);
+        let mut matched = 0;
+        for &byte in pattern.bytes.iter().skip(1) {
+            matched = pattern.step(&fallback, matched, byte);
+            fallback.push(u32::try_from(matched).unwrap_or_default());
+        }
+        pattern.fallback = fallback.into();
+        pattern
+    }
+
+    /// How much is matched with one more byte.
+    fn step(&self, fallback: &[u32], mut matched: usize, byte: u8) -> usize {
+        while self.bytes.get(matched) != Some(&byte) {
+            if matched == 0 {
+                return 0;
+            }
+            matched = fallback.get(matched).map_or(0, |&back| back as usize);
+        }
+        matched + 1
+    }
+
+    fn is_in(&self, text: &[u8]) -> bool {
+        let mut matched = 0;
+        text.iter().any(|&byte| {
+            matched = self.step(&self.fallback, matched, byte);
+            matched == self.bytes.len()
+        })
+    }
+}
+
+impl Scan {
+    /// Takes a piece in, and lets go of all that cannot be the beginning of one.
+    pub fn push(&mut self, piece: &[u8]) -> Bytes {
+        let start = self.held.len();
+        self.held.extend_from_slice(piece);
+        for (at, &byte) in piece.iter().enumerate() {
+            self.look(byte, start + at + 1);
+        }
+        let kept = self.matched.iter().copied().max().unwrap_or(0);
+        self.held.split_to(self.held.len() - kept).freeze()
+    }
+
+    /// What is left when nothing more comes.
+    pub fn finish(&mut self) -> Bytes {
+        self.matched.fill(0);
+        self.held.split().freeze()
+    }
+
+    /// How much is held back.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Sees the byte before `end`.
+    fn look(&mut self, byte: u8, end: usize) {
+        for (pattern, matched) in self.wanted.0.iter().zip(&mut self.matched) {
+            *matched = pattern.step(&pattern.fallback, *matched, byte);
+            let length = pattern.bytes.len();
+            if *matched == length {
+                if let Some(found) = self.held.get_mut(end.saturating_sub(length)..end) {
+                    found.fill(FILLER);
+                }
+                *matched = pattern.fallback.get(length).map_or(0, |&back| back as usize);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scan, Wanted};
+
+    const TOKEN: &str = "eyJhIjox.eyJzdWIi.c2lnbmF0dXJl";
+
+    fn through(scan: &mut Scan, pieces: &[&[u8]]) -> String {
+        let mut out = Vec::new();
+        for piece in pieces {
+            out.extend_from_slice(&scan.push(piece));
+        }
+        out.extend_from_slice(&scan.finish());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_overwritten_wherever_it_is_cut() {
+        let body = format!("<a href=\"/x?tenant={TOKEN}&y\">{TOKEN}{TOKEN}</a>");
+        let clean = body.replace(TOKEN, &"x".repeat(TOKEN.len()));
+        let bytes = body.as_bytes();
+        for one in 0..=bytes.len() {
+            for other in one..=bytes.len() {
+                let pieces = [&bytes[..one], &bytes[one..other], &bytes[other..]];
+                assert_eq!(through(&mut Wanted::new(TOKEN).scan(), &pieces), clean, "{one} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn its_parts_are_overwritten_and_what_resembles_them_is_not() {
+        for (body, clean) in [
+            ("eyJzdWIi", "xxxxxxxx"),
+            ("-eyJzdWIi-c2lnbmF0dXJl-", "-xxxxxxxx-xxxxxxxxxxxx-"),
+            ("eyJhIjox.eyJzdWI", "eyJhIjox.eyJzdWI"),
+            ("eyJhIjox.eyJhIjox.eyJzdWIi.c2lnbmF0dXJl", "eyJhIjox.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+            ("eyJhIjox.eyJzdWIi.c2lnbmF0dXJ", "eyJhIjox.xxxxxxxx.c2lnbmF0dXJ"),
+            ("", ""),
+        ] {
+            let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+            assert_eq!(through(&mut Wanted::new(TOKEN).scan(), &bytes), clean, "{body}");
+            assert_eq!(through(&mut Wanted::new(TOKEN).scan(), &[body.as_bytes()]), clean, "{body}");
+        }
+    }
+
+    #[test]
+    fn patterns_that_repeat_themselves_are_found() {
+        let token = "aab.aabaab.aabaaab";
+        for body in ["aab.aabaab.aabaabaab.aabaab.aabaaab", "aaaabaaabaab", "aab.aab.aabaab.aabaaab"] {
+            for cut in 0..body.len() {
+                let (one, other) = body.as_bytes().split_at(cut);
+                let out = through(&mut Wanted::new(token).scan(), &[one, other]);
+                assert_eq!(out.len(), body.len());
+                assert!(!out.contains("aabaab") && !out.contains("aabaaab"), "{out}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_one_is_not_held_back() {
+        let mut scan = Wanted::new(TOKEN).scan();
+        assert_eq!(scan.push(b"hello eyJ"), "hello ");
+        assert_eq!(scan.held(), 3);
+        assert_eq!(scan.push(b"!"), "eyJ!");
+        assert_eq!(scan.held(), 0);
+    }
+
+    #[test]
+    fn headers_are_looked_through_decoded_too() {
+        let wanted = Wanted::new(TOKEN);
+        for value in [TOKEN.to_owned(), format!("/x?tenant={TOKEN}"), "a=c2lnbmF0dXJl".to_owned()] {
+            assert!(wanted.is_in(value.as_bytes()), "{value}");
+            let encoded = value.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02x}"));
+            assert!(wanted.is_in(encoded.as_bytes()) && wanted.is_in(encoded.replace('%', "%25").as_bytes()));
+        }
+        assert!(!wanted.is_in(b"/x?tenant=other") && !wanted.is_in(b"") && !wanted.is_in(b"%"));
+    }
+}

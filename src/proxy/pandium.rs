@@ -1,0 +1,166 @@
+//! Asking Pandium for its pages: with a token, once, and then for all that they are made of.
+
+use super::body::{Arriving, Body, Trailers};
+use super::client::Client;
+use super::conceal::Wanted;
+use super::download::Download;
+use super::forward::{ForwardError, accept_switch, heed, with_body};
+use super::headers;
+use super::rewrite::{Seal, View};
+use super::tunnel::Switch;
+use crate::config::model::Timeouts;
+use crate::protected::Protected;
+use crate::token::TenantToken;
+use http::header::{
+    CONTENT_ENCODING, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE, TRAILER,
+};
+use http::{Request, Response, Uri, Version};
+
+/// How often Pandium may redirect with the token in the address.
+const MOST_HOPS: usize = 5;
+
+/// The way to Pandium.
+#[derive(Clone, Copy)]
+pub struct Way<'w> {
+    /// Connections there.
+    pub client: &'w Client,
+    /// Bounds on waits.
+    pub timeouts: &'w Timeouts,
+}
+
+/// The answer to a token, and how it came about.
+pub struct Fetched {
+    /// Without a trace of the token.
+    pub answer: Response<Body>,
+    /// The path that it is the answer to: the token is in the query behind.
+    pub at: String,
+    /// The cookies that were set on the way there, as the visitor gets them.
+    pub cookies: Vec<HeaderValue>,
+}
+
+impl Way<'_> {
+    /// Passes a visitor's request on, under headers that were made ready.
+    pub async fn pass(
+        self,
+        request: Request<Arriving>,
+        at: Uri,
+        dressed: HeaderMap,
+        switch: &Switch,
+    ) -> Result<Response<Body>, ForwardError> {
+        let wants_switch = headers::asks_for_websocket(&request);
+        let (mut parts, body) = request.into_parts();
+        (parts.uri, parts.headers, parts.version) = (at, dressed, Version::HTTP_11);
+        if wants_switch {
+            headers::ask_for_websocket(&mut parts.headers);
+        }
+        let (request, activity) = with_body(parts, body, self.timeouts);
+        let answer = heed(self.client.send(request, activity.as_ref()).await)?;
+        if answer.status().as_u16() == 101 {
+            let switch = Some(switch).filter(|_| wants_switch).ok_or(ForwardError::Unasked)?;
+            return accept_switch(answer, switch, &Protected::default()).await;
+        }
+        let (mut parts, body) = answer.into_parts();
+        parts.version = Version::HTTP_11;
+        headers::prepare_response(&mut parts.headers, &Protected::default());
+        parts.headers.remove(TRAILER);
+        Ok(Response::from_parts(parts, Body::answer(body, self.timeouts.stall, Trailers::Drop)))
+    }
+
+    /// Asks with a token, and goes where Pandium sends it within its own host. The token is in these
+    /// requests and nowhere else.
+    pub async fn fetch(
+        self,
+        token: &TenantToken,
+        view: View<'_>,
+        dressed: &HeaderMap,
+        seal: &Seal,
+    ) -> Result<Fetched, ForwardError> {
+        let wanted = Wanted::new(token.expose());
+        let (mut at, mut cookies, mut own) = (view.at.to_owned(), Vec::new(), Own::default());
+        for _ in 0..=MOST_HOPS {
+            let answer = self.ask(&at, dressed, &own).await?;
+            let view = View { at: &at, ..view };
+            let next = answer.headers().get(LOCATION).filter(|location| wanted.is_in(location.as_bytes()));
+            let Some(next) = next.filter(|_| answer.status().is_redirection()) else {
+                return self.conceal(answer, &wanted, &at, cookies);
+            };
+            let mut next =
+                next.to_str().ok().and_then(|next| view.at_pandium(next)).ok_or(ForwardError::Astray)?;
+            for line in answer.headers().get_all(SET_COOKIE) {
+                own.take(line);
+                cookies.extend(seal.set_cookie(line, &view).filter(|line| !wanted.is_in(line.as_bytes())));
+            }
+            next.truncate(next.find('#').unwrap_or(next.len()));
+            at = next;
+        }
+        Err(ForwardError::Circles)
+    }
+
+    async fn ask(self, at: &str, dressed: &HeaderMap, own: &Own) -> Result<Response<Download>, ForwardError> {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = Uri::try_from(at).map_err(|_| ForwardError::Target)?;
+        request.headers_mut().clone_from(dressed);
+        if let Some(line) = own.line() {
+            request.headers_mut().insert(COOKIE, line);
+        }
+        let answer = heed(self.client.send(request, None).await)?;
+        if answer.status().is_informational() { Err(ForwardError::Unasked) } else { Ok(answer) }
+    }
+
+    fn conceal(
+        self,
+        answer: Response<Download>,
+        wanted: &Wanted,
+        at: &str,
+        cookies: Vec<HeaderValue>,
+    ) -> Result<Fetched, ForwardError> {
+        let (mut parts, body) = answer.into_parts();
+        let mut codings = parts.headers.get_all(CONTENT_ENCODING).iter();
+        if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(ForwardError::Coded);
+        }
+        parts.version = Version::HTTP_11;
+        headers::prepare_response(&mut parts.headers, &Protected::default());
+        parts.headers.remove(TRAILER);
+        drop_lines(&mut parts.headers, wanted);
+        let body = Body::concealing(body, self.timeouts.stall, wanted.scan());
+        let path = at.split('?').next().unwrap_or_default().to_owned();
+        Ok(Fetched { answer: Response::from_parts(parts, body), at: path, cookies })
+    }
+}
+
+/// Drops every line that has the token in it.
+fn drop_lines(headers: &mut HeaderMap, wanted: &Wanted) {
+    let names: Vec<HeaderName> = headers.keys().cloned().collect();
+    for name in names {
+        if !headers.get_all(&name).iter().any(|value| wanted.is_in(value.as_bytes())) {
+            continue;
+        }
+        let clean: Vec<HeaderValue> =
+            headers.get_all(&name).iter().filter(|value| !wanted.is_in(value.as_bytes())).cloned().collect();
+        headers.remove(&name);
+        for value in clean {
+            headers.append(name.clone(), value);
+        }
+    }
+}
+
+/// The cookies that Pandium has set on the way, as a browser would bring them along.
+#[derive(Default)]
+struct Own(Vec<(String, String)>);
+
+impl Own {
+    fn take(&mut self, line: &HeaderValue) {
+        if let Some((name, value)) = Seal::own_pair(line) {
+            self.0.retain(|(own, _)| *own != name);
+            if let Some(value) = value {
+                self.0.push((name, value));
+            }
+        }
+    }
+
+    fn line(&self) -> Option<HeaderValue> {
+        let pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        HeaderValue::try_from(pairs.join("; ")).ok().filter(|_| !pairs.is_empty())
+    }
+}
