@@ -44,6 +44,20 @@ impl Stream {
     }
 }
 
+/// What is copied rather than handed to the kernel in pieces: for a message of this size the copy costs
+/// less than the kernel's look at a list of pieces.
+const SMALL: usize = 2048;
+
+/// Puts all pieces together, where there is room for them.
+fn gather<'b>(pieces: &[io::IoSlice<'_>], room: &'b mut [u8; SMALL]) -> Option<&'b [u8]> {
+    let mut end = 0;
+    for piece in pieces {
+        room.get_mut(end..end + piece.len())?.copy_from_slice(piece);
+        end += piece.len();
+    }
+    room.get(..end)
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
@@ -84,6 +98,12 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [one] = bufs {
+            return self.poll_write(cx, one);
+        }
+        if let Some(all) = gather(bufs, &mut [0; SMALL]) {
+            return self.poll_write(cx, all);
+        }
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
@@ -93,5 +113,22 @@ impl AsyncWrite for Stream {
 
     fn is_write_vectored(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SMALL, gather};
+    use std::io::IoSlice;
+
+    #[test]
+    fn what_fits_is_put_together_in_its_order() {
+        let (head, body, rest) = (vec![b'h'; 100], vec![b'b'; SMALL - 100], [b'r'; 1]);
+        let mut room = [0; SMALL];
+        let whole = [head.as_slice(), &body].concat();
+        assert_eq!(gather(&[IoSlice::new(&head), IoSlice::new(&body)], &mut room), Some(whole.as_slice()));
+        let over = [IoSlice::new(&head), IoSlice::new(&body), IoSlice::new(&rest)];
+        assert_eq!(gather(&over, &mut room), None);
+        assert_eq!(gather(&[], &mut room), Some([].as_slice()));
     }
 }

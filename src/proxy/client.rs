@@ -6,6 +6,7 @@ use super::connect::Connector;
 use super::download::Download;
 use super::line::{Asked, Line};
 use super::pool::Pool;
+use super::spare::Spare;
 use crate::config::model::{Remote, Timeouts, Upstream};
 use http::{Request, Response};
 use http_body::Body as _;
@@ -119,16 +120,23 @@ impl Client {
             let Some(mut line) = self.pool.take() else {
                 return Box::pin(self.send_anew(request, activity)).await;
             };
-            let spare = repeatable.then(|| again(&request));
+            let spare = repeatable.then(|| Spare::of(&request, std::mem::take(&mut line.buffer)));
             let asked = {
                 let answer = pin!(line.begin(request));
                 self.within(activity, &mut line, answer).await?
             };
             let mut failed = match asked {
-                Ok(answer) => return Ok(self.receive(answer, line, activity)),
+                Ok(answer) => {
+                    if let Some(spare) = spare {
+                        line.buffer = spare.into_buffer();
+                    }
+                    return Ok(self.receive(answer, line, activity));
+                }
                 Err(failed) => failed,
             };
-            match failed.take_message().or(spare.filter(|_| is_end(failed.error()))) {
+            let unsent = failed.take_message();
+            let again = || spare.filter(|_| is_end(failed.error())).map(Spare::into_request);
+            match unsent.or_else(again) {
                 Some(request) => Box::pin(self.send_anew(request, activity)).await,
                 None => Err(NoAnswer::Broken(failed.into_error())),
             }
@@ -229,16 +237,6 @@ async fn go_on(mut line: Line, activity: Activity, patience: Duration, home: Arc
     if rested {
         home.keep(line);
     }
-}
-
-/// The same request once more; it has no body.
-fn again(request: &Request<Body>) -> Request<Body> {
-    let mut again = Request::new(Body::empty());
-    again.method_mut().clone_from(request.method());
-    again.uri_mut().clone_from(request.uri());
-    again.headers_mut().clone_from(request.headers());
-    again.extensions_mut().clone_from(request.extensions());
-    again
 }
 
 /// Whether the connection ended, rather than said something that cannot be read.

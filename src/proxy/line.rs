@@ -25,6 +25,8 @@ pub type Asked = Result<Response<Incoming>, TrySendError<Request<Body>>>;
 pub struct Line {
     /// For whoever waits here.
     pub alarm: Alarm,
+    /// For whoever needs some room here.
+    pub buffer: Vec<u8>,
     sender: SendRequest<Body>,
     connection: Box<Connection<TokioIo<Stream>, Body>>,
     ended: bool,
@@ -34,9 +36,16 @@ impl Line {
     /// Speaks HTTP over a stream.
     pub async fn open(stream: Stream) -> Result<Self, hyper::Error> {
         let mut builder = Builder::new();
-        builder.preserve_header_case(true);
+        // As the visitor spelled them; ours, and those of a request that goes once more, As-Is-Usual.
+        builder.preserve_header_case(true).title_case_headers(true);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-        Ok(Self { alarm: Alarm::default(), sender, connection: Box::new(connection), ended: false })
+        Ok(Self {
+            alarm: Alarm::default(),
+            buffer: Vec::new(),
+            sender,
+            connection: Box::new(connection),
+            ended: false,
+        })
     }
 
     /// Begins to send a request. What comes of it is the head of its answer, for whoever drives the

@@ -12,4 +12,5 @@ pub mod line;
 pub mod pandium;
 pub mod pool;
 pub mod rewrite;
+mod spare;
 pub mod tunnel;
