@@ -13,6 +13,7 @@ mod load;
 mod mint;
 mod out;
 mod rehearsal;
+mod schema;
 mod serve;
 mod test;
 
@@ -53,6 +54,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Print a commented configuration to start from
     Init(init::InitArgs),
+    /// Print the JSON Schema of the configuration file, for editors
+    Schema,
     /// Ask the running instance whether it is ready: for a container's HEALTHCHECK
     Healthcheck(healthcheck::HealthcheckArgs),
     /// Put the sidecar into Kubernetes manifests
@@ -93,6 +96,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Init(args)) => {
             init::run(&args);
+            Ok(())
+        }
+        Some(Command::Schema) => {
+            schema::run();
             Ok(())
         }
         Some(Command::Healthcheck(args)) => healthcheck::run(&args),

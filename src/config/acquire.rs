@@ -202,8 +202,8 @@ pub(super) fn split_url(node: &Node, plain: PlainHttp) -> Result<(BaseUrl, Strin
 }
 
 /// `session.signed_in`: `{field: NAME, not: [values]}`.
-pub(super) fn signed_in(map: &MapReader<'_>, fields: &[&str]) -> Option<Option<SignedIn>> {
-    let Some(reader) = map.get("signed_in") else { return Some(None) };
+pub(super) fn signed_in(reader: Option<Reader<'_>>, fields: &[&str]) -> Option<Option<SignedIn>> {
+    let Some(reader) = reader else { return Some(None) };
     let map = reader.map()?;
     let field = map.required("field").and_then(|field| {
         let words: Vec<(&str, usize)> = fields.iter().copied().zip(0..).collect();

@@ -61,6 +61,7 @@ pub(super) fn read(reader: &Reader<'_>, guarded: &[Guarded], around: &Surroundin
     let map = reader.map()?;
     let from = acquire::from(&map, around);
     let signed_out = acquire::signed_out(&map);
+    let signed_in = map.get("signed_in");
     let fields = map.required("fields")?;
     let entries: Vec<_> = fields.map()?.entries().collect();
     if entries.is_empty() {
@@ -75,7 +76,7 @@ pub(super) fn read(reader: &Reader<'_>, guarded: &[Guarded], around: &Surroundin
         })
         .collect();
     let names: Vec<&str> = declared.iter().map(|it| it.name.as_str()).collect();
-    let signed_in = acquire::signed_in(&map, &names);
+    let signed_in = acquire::signed_in(signed_in, &names);
     let good: Vec<&Field> = declared.iter().filter_map(|it| it.field.as_ref()).collect();
     for field in &good {
         acquire::check_source(field, from.as_ref(), reader);
