@@ -123,5 +123,13 @@ def build_steady(folder):
 
 
 def build_sidecar():
-    subprocess.run(["cargo", "build", "--release", "--locked"], cwd=ROOT, check=True)
-    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/pandium-sidecar"
+    return build("pandium-sidecar", "--bin", "pandium-sidecar")
+
+
+def build_bare():
+    return build("examples/bare", "--example", "bare")
+
+
+def build(product, *which):
+    subprocess.run(["cargo", "build", "--release", "--locked", *which], cwd=ROOT, check=True)
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / product

@@ -15,6 +15,9 @@ class Entry:
         return self.label or self.server
 
 
+LABELS = {"bare": "hyper alone"}
+
+
 @dataclass(frozen=True)
 class Bound:
     """Of the first entry's CPU against another's, higher is better. A *must* holds a release back."""
@@ -33,7 +36,8 @@ class Row:
 
 
 def through(work, *servers):
-    return tuple(Entry(server, work) for server in servers or ("sidecar", "nginx", "haproxy", "caddy", "envoy"))
+    servers = servers or ("sidecar", "nginx", "haproxy", "caddy", "envoy", "bare")
+    return tuple(Entry(server, work, LABELS.get(server, "")) for server in servers)
 
 
 LOADS = {
@@ -45,6 +49,7 @@ LOADS = {
             Entry("nginx-njs", MINT, "nginx + njs"),
             Entry("nginx", MOVED, "nginx, return 302"),
             Entry("haproxy", MINT),
+            Entry("bare", MOVED, "hyper alone, a 302"),
         ),
         "nginx + njs",
         (Bound("nginx + njs", 3.0, 4.0), Bound("nginx, return 302", 0.85, 1.0)),

@@ -20,7 +20,7 @@ sys.path.append(str(Path(__file__).parent.parent.parent / "tests/real"))
 
 import report  # noqa: E402
 from kit.stage import Stage, Tally, Trouble  # noqa: E402
-from measure import build_sidecar, build_steady  # noqa: E402
+from measure import build_bare, build_sidecar, build_steady  # noqa: E402
 from play import Effort, Play  # noqa: E402
 from rows import LOADS, OTHERS  # noqa: E402
 from servers import PEERS, Ground, find, hasten, origin, require  # noqa: E402
@@ -51,10 +51,11 @@ def effort(wanted):
 
 def installed(wanted):
     """The peers that take part; one that was asked for by name has to be there."""
-    missing = [name for name in wanted or () if not find(name)]
+    there = [name for name in PEERS if name == "bare" or find(name)]
+    missing = [name for name in wanted or () if name not in there]
     if missing:
         raise Trouble(f"not installed: {' '.join(missing)}")
-    return [name for name in PEERS if (wanted is None or name in wanted) and find(name)]
+    return [name for name in there if wanted is None or name in wanted]
 
 
 def prepare():
@@ -73,7 +74,8 @@ def run(wanted):
     peers = installed(wanted.peers)
     # Before the cores are dealt: cargo wants both.
     program = (wanted.program or build_sidecar()).resolve()
-    ground = Ground(program, prepare(), nice=wanted.nice)
+    bare = build_bare() if "bare" in peers else None
+    ground = Ground(program, prepare(), bare, nice=wanted.nice)
     with Stage("peers", program, Tally()) as stage:
         os.setpriority(os.PRIO_PROCESS, 0, ground.nice)
         hasten("self", ground.nice)

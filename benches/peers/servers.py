@@ -17,7 +17,7 @@ FILES = HERE / "files"
 ROOT = HERE.parent.parent
 NJS = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
 
-PEERS = ("haproxy", "caddy", "envoy")
+PEERS = ("haproxy", "caddy", "envoy", "bare")
 NEEDED = {"nginx": "nginx", "wrk": "wrk"}
 
 # Behind the lines of benches/mint.yaml.
@@ -35,6 +35,7 @@ class Ground:
 
     program: Path
     cores: tuple[int, int]
+    bare: Path | None = None
     origin: int = 0
     socket: Path = Path()
     location: str = "https://imp.pandium.com/"
@@ -105,6 +106,11 @@ def envoy(stage, ground, name):
     return Recipe([find("envoy"), "-c", path, *options], port)
 
 
+def bare(stage, ground, name):
+    [port] = free_ports(1)
+    return Recipe([ground.bare, port, ground.origin], port)
+
+
 def filled(name, ground, port):
     return fill(name, port=port, origin=ground.origin)
 
@@ -119,6 +125,7 @@ RECIPES = {
     "haproxy": haproxy,
     "caddy": caddy,
     "envoy": envoy,
+    "bare": bare,
 }
 
 
