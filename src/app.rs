@@ -1,18 +1,20 @@
 //! Wiring and life cycle: bind everything, serve, and end in order.
 
-use crate::config::Config;
+use crate::config::error::Problem;
 use crate::config::model::{Endpoint, Listen, LogFormat, Shutdown};
+use crate::config::{Config, Invalid, Loaded};
 use crate::server::admin::{self, Desk};
 use crate::server::connection::{Bounds, Origin, Phase};
 use crate::server::edition::{self, Edition, Post, Turn};
 use crate::server::listener::{Bound, Listener, Manner, Shared};
 use crate::server::metrics::Metrics;
 use crate::server::room::Room;
-use crate::server::status::Status;
+use crate::server::status::{AccountKey, Status};
 use crate::server::worker::Worker;
 use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -193,6 +195,13 @@ fn is_permutation<T: PartialEq>(one: &[T], other: &[T]) -> bool {
     one.len() == other.len() && one.iter().all(|item| other.contains(item))
 }
 
+/// Says what is allowed, but unwise.
+pub fn warn(warnings: &[Problem]) {
+    for warning in warnings {
+        tracing::warn!(line = warning.place.line, path = warning.path, "{}", warning.message);
+    }
+}
+
 /// SIGTERM, or Ctrl-C; listened for from now on.
 pub fn stop_signal() -> io::Result<impl Future<Output = ()> + use<>> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -203,6 +212,17 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()> + use<>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// SIGHUP, again and again; listened for from now on.
+pub fn reload_signal(asked: impl Fn() + Send + 'static) -> io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            asked();
+        }
+    });
+    Ok(())
 }
 
 async fn bind(listen: &Listen, bounds: Bounds) -> Result<Listener, StartError> {
@@ -245,11 +265,59 @@ impl Running {
         self.edition = edition;
     }
 
-    /// Serves until `signal`, and ends in order: not ready, still accepting for `shutdown.delay`,
-    /// then finishing what is in flight within `shutdown.grace`.
-    pub async fn until(self, signal: impl Future<Output = ()>) {
-        signal.await;
+    /// Serves until `signal`, by whatever configuration comes meanwhile, and ends in order: not ready,
+    /// still accepting for `shutdown.delay`, then finishing what is in flight within `shutdown.grace`.
+    pub async fn until(
+        mut self,
+        signal: impl Future<Output = ()>,
+        mut coming: mpsc::Receiver<Result<Loaded, Invalid>>,
+        adopted: impl Fn(&Config),
+    ) {
+        let mut signal = pin!(signal);
+        loop {
+            let outcome = tokio::select! {
+                () = &mut signal => break,
+                Some(outcome) = coming.recv() => outcome,
+            };
+            tokio::select! {
+                () = &mut signal => break,
+                () = self.take(outcome) => adopted(&self.edition.config),
+            }
+        }
         self.end().await;
+    }
+
+    /// Takes over what was loaded again, or says why not: then all stays as it was.
+    async fn take(&mut self, outcome: Result<Loaded, Invalid>) {
+        match outcome {
+            Ok(loaded) => {
+                self.adopt(loaded.config).await;
+                warn(&loaded.warnings);
+                self.tell();
+            }
+            Err(invalid) => {
+                let errors: Vec<_> = invalid.errors().collect();
+                for error in &errors {
+                    tracing::error!("{error}");
+                }
+                let generation = self.edition.generation.number();
+                tracing::error!(generation, "the newest files are not served, this generation serves on");
+                self.status.failed(&errors.join("\n"));
+            }
+        }
+    }
+
+    /// One line for what serves now, and one for each thing that does not.
+    fn tell(&self) {
+        let standing = self.status.now();
+        let generation = standing.generation.number();
+        tracing::info!(generation, "the newest files are served");
+        if !standing.restart.is_empty() {
+            tracing::warn!(keys = standing.restart.join(", "), "after a restart alone these count");
+        }
+        for AccountKey { account, source, .. } in standing.without_key() {
+            tracing::error!(account, source, "no key: nothing is minted for this account");
+        }
     }
 
     /// Ends in order, now.

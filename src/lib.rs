@@ -39,6 +39,7 @@ pub mod server;
 
 // Floor 5: wiring and life cycle.
 pub mod app;
+pub mod reload;
 
 // Floor 6: the person at the terminal.
 pub mod cli;

@@ -37,6 +37,7 @@ const FLOORS: &[(&str, f32)] = &[
     ("session", 3.0),
     ("server", 4.0),
     ("app", 5.0),
+    ("reload", 5.0),
     ("cli", 6.0),
     ("main", 7.0),
 ];

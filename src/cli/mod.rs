@@ -68,7 +68,7 @@ enum Command {
 const CONFIG: &str = "config.yaml";
 
 /// Where the configuration is.
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct ConfigArg {
     /// The configuration file
     #[arg(

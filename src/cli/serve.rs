@@ -1,16 +1,17 @@
 //! `serve`
 
-use super::load::{Wanted, load};
+use super::load::{Wanted, environment, load};
 use super::out::complain;
 use super::{ConfigArg, FAILED};
-use crate::app;
-use crate::config::model::{Listen, Log, LogFormat};
-use crate::config::{self, Config};
-use crate::telemetry::log;
+use crate::app::{self, StartError};
+use crate::config::model::{Listen, LogFormat};
+use crate::config::{self, Config, Invalid, Loaded, Options, Seen};
+use crate::reload::{self, Reloader};
+use crate::telemetry::log::{self, Level};
 use clap::Args;
 use std::num::NonZeroUsize;
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     config: ConfigArg,
@@ -29,32 +30,49 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn run(args: &ServeArgs) -> Result<(), u8> {
-    let loaded = load(&args.config.config, Wanted::Everything, args.listen.as_ref())?;
-    let config = loaded.config;
-    let Log { format, level, .. } = config.log;
-    let json = args.log_format.or(format).map(|format| format == LogFormat::Json);
-    let _log = log::init(args.log.unwrap_or(level).into(), json).map_err(|error| {
+    let mut loaded = load(&args.config.config, Wanted::Everything, args.listen.as_ref())?;
+    args.settle(&mut loaded.config);
+    let json = loaded.config.log.format.map(|format| format == LogFormat::Json);
+    let log = log::init(loaded.config.log.level.into(), json).map_err(|error| {
         complain(&format!("the log cannot begin: {error}\n"));
         FAILED
     })?;
-    for warning in &loaded.warnings {
-        tracing::warn!(line = warning.place.line, path = warning.path, "{}", warning.message);
-    }
-    let workers = args.workers.unwrap_or_else(app::default_workers);
+    app::warn(&loaded.warnings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime
-        .map_err(app::StartError::Runtime)
-        .and_then(|runtime| runtime.block_on(serve(config, workers)));
+        .map_err(StartError::Runtime)
+        .and_then(|runtime| runtime.block_on(serve(args, loaded, log.level.clone())));
     served.map_err(|error| {
         tracing::error!(%error, "cannot serve");
         FAILED
     })
 }
 
-async fn serve(config: Config, workers: NonZeroUsize) -> Result<(), app::StartError> {
-    let stop = app::stop_signal().map_err(app::StartError::Runtime)?;
-    let running = app::start(config, workers).await?;
+async fn serve(args: &ServeArgs, loaded: Loaded, level: Level) -> Result<(), StartError> {
+    let stop = app::stop_signal().map_err(StartError::Runtime)?;
+    let workers = args.workers.unwrap_or_else(app::default_workers);
+    let again = args.clone();
+    let reloads = Reloader::start(loaded.files, reload::EVERY, move |served| again.load_again(served));
+    let (reloader, coming) = reloads.map_err(StartError::Runtime)?;
+    app::reload_signal(move || reloader.now()).map_err(StartError::Runtime)?;
+    let running = app::start(loaded.config, workers).await?;
     running.announce();
-    running.until(stop).await;
+    running.until(stop, coming, |config| level.set(config.log.level.into())).await;
     Ok(())
+}
+
+impl ServeArgs {
+    /// Loads what the program serves already once more.
+    fn load_again(&self, served: &[Seen]) -> Result<Loaded, Invalid> {
+        let options = Options { env: &environment, without_secrets: false, listen: self.listen.as_ref() };
+        let mut loaded = config::load_again(&self.config.config, &options, served)?;
+        self.settle(&mut loaded.config);
+        Ok(loaded)
+    }
+
+    /// A flag stands before the file, whatever that comes to say.
+    fn settle(&self, config: &mut Config) {
+        config.log.level = self.log.unwrap_or(config.log.level);
+        config.log.format = self.log_format.or(config.log.format);
+    }
 }

@@ -1,13 +1,13 @@
 //! Files that the configuration names, and that are no secrets: the keys and certificates of others.
 
+use super::disk;
 use super::leaf;
 use super::reader::Reader;
 use super::root::Surroundings;
-use super::secret;
 use crate::tls::Authorities;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// The largest file of certificates: all of the web's are 230 KiB.
 pub(super) const PEM_BYTES: usize = 1 << 20;
@@ -15,7 +15,7 @@ pub(super) const PEM_BYTES: usize = 1 << 20;
 /// What came of looking for a file.
 pub(super) enum Found {
     /// What is in it.
-    Bytes(Vec<u8>),
+    Bytes(Zeroizing<Vec<u8>>),
     /// Where secrets are not at hand, what lies beside them is not, either.
     LeftAlone,
 }
@@ -24,17 +24,13 @@ pub(super) enum Found {
 pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>, most: usize) -> Option<Found> {
     let path = reader.read(|node| leaf::filled(node).map(PathBuf::from))?;
     let path = around.dir.join(path);
-    match fetch(&path, most) {
+    match fetch(&path, around, most) {
         Ok(bytes) => Some(Found::Bytes(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound && around.options.without_secrets => {
             Some(Found::LeftAlone)
         }
         Err(error) => {
-            let why = match error.kind() {
-                io::ErrorKind::PermissionDenied => secret::permissions(&path),
-                _ => error.to_string(),
-            };
-            reader.error(format!("cannot read this file: {why}"));
+            reader.error(format!("cannot read this file: {}", disk::explain(&path, &error)));
             None
         }
     }
@@ -52,9 +48,8 @@ pub(super) fn authorities(file: &Reader<'_>, around: &Surroundings<'_>) -> Optio
     }
 }
 
-fn fetch(path: &Path, most: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+fn fetch(path: &Path, around: &Surroundings<'_>, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let bytes = around.disk.read(path, most)?;
     if bytes.len() > most {
         return Err(io::Error::other(format!("it is larger than {}KiB", most >> 10)));
     }

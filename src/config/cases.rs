@@ -1,9 +1,10 @@
 //! Cases of `test`: what is given and what is expected, read as the configuration is, with the place of
 //! everything that is wrong.
 
+use super::disk::Disk;
 use super::error::Problems;
 use super::leaf::{self, Wrong};
-use super::load::{Invalid, fetch, render};
+use super::load::{Invalid, fetch};
 use super::model::{From, Policy};
 use super::presence::json;
 use super::reader::{MapReader, Reader};
@@ -65,15 +66,14 @@ pub enum Expect {
 /// Reads a file of cases for this configuration.
 pub fn cases(path: &Path, policy: &Policy) -> Result<Vec<Case>, Invalid> {
     let name = path.display().to_string();
-    let bytes =
-        fetch(path).map_err(|error| Invalid::new(format!("{name}: the cases cannot be read: {error}\n")))?;
+    let bytes = fetch(path, &Disk::default()).map_err(|error| Invalid::unread(path, "the cases", &error))?;
     let source = Source::new(name, &bytes);
     let problems = Problems::default();
     let context = Context { policy, dir: path.parent().unwrap_or(Path::new("")) };
     let cases =
         file::parse(&source, &problems).and_then(|tree| context.file(&Reader::root(&tree, &problems)));
     let failed = problems.errors() > 0;
-    cases.filter(|_| !failed).ok_or_else(|| Invalid::new(render(&problems.into_sorted(&source), &source)))
+    cases.filter(|_| !failed).ok_or_else(|| Invalid::of(problems, &source))
 }
 
 struct Context<'a> {
@@ -141,8 +141,8 @@ impl Context<'_> {
         let Kind::Text { .. } = &reader.node().kind else { return reader.read(json) };
         let path = reader.read(|node| leaf::filled(node).map(str::to_owned))?;
         reader.read(|_| {
-            let text =
-                fetch(&self.dir.join(&path)).map_err(|error| format!("cannot read this file: {error}"))?;
+            let text = fetch(&self.dir.join(&path), &Disk::default())
+                .map_err(|error| format!("cannot read this file: {error}"))?;
             strict::value(&text).map_err(|fault| match fault {
                 Fault::Broken => Wrong::from("this file is no JSON"),
                 Fault::Twice => Wrong::from("a name stands twice in this file's JSON"),

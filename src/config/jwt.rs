@@ -8,7 +8,7 @@ use super::net::{self, PlainHttp};
 use super::reader::{MapReader, Reader};
 use super::remote::{self, Proof};
 use super::root::Surroundings;
-use super::secret;
+use super::secret::{self, Lack};
 use super::tree::Node;
 use crate::protected::Protected;
 use crate::token::jwks::KeySet;
@@ -121,7 +121,7 @@ fn fit(reader: &Reader<'_>, algorithms: &[Algorithm], symmetric: bool) -> Option
 type Found = (Keys, Option<JwksUrl>);
 
 fn secret(reader: &Reader<'_>, algorithms: &[Algorithm], around: &Surroundings<'_>) -> Option<Found> {
-    let fetched = secret::read(reader, around);
+    let fetched = secret::read(reader, around, Lack::Error);
     fit(reader, algorithms, true)?;
     Some((fetched?.bytes.map_or(Keys::LeftAlone, Keys::Secret), None))
 }

@@ -11,7 +11,6 @@ use super::tree::{Kind, Node, Style};
 use crate::place::Place;
 use crate::tls::{Chain, PrivateKey, ServerTls};
 use std::time::SystemTime;
-use zeroize::Zeroizing;
 
 /// Where visitors are served, unless the file says otherwise.
 const LISTEN: (&str, u16) = ("127.0.0.1", 8710);
@@ -136,7 +135,7 @@ fn private_key(file: &Reader<'_>, around: &Surroundings<'_>) -> Option<Option<Pr
         return file.read(|node| leaf::filled(node).map(|_| None));
     }
     let Found::Bytes(text) = beside::read(file, around, PEM_BYTES)? else { return Some(None) };
-    let key = PrivateKey::from_pem(&Zeroizing::new(text));
+    let key = PrivateKey::from_pem(&text);
     key.map_err(|fault| file.error(fault.to_string())).ok().map(Some)
 }
 

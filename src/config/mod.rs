@@ -10,6 +10,7 @@ mod basics;
 mod beside;
 mod cases;
 mod check;
+mod disk;
 pub mod env;
 pub mod error;
 pub mod file;
@@ -40,8 +41,9 @@ mod trust;
 pub use admin::admin;
 pub use basics::parse_log_format;
 pub use cases::{Case, Expect, Given, cases};
+pub use disk::{Found, Seen, Stamp};
 pub use listen::parse_listen;
-pub use load::{Invalid, Loaded, Options, load, load_text};
+pub use load::{Invalid, Loaded, Options, load, load_again, load_text};
 pub use model::Config;
 pub use outline::{Outline, outline};
 

@@ -5,9 +5,10 @@ use super::model::{Account, Choice, Key, Pandium, Remote};
 use super::net::{self, BaseUrl, PlainHttp};
 use super::proxied;
 use super::reader::{MapReader, Reader};
+use super::remote;
 use super::root::Surroundings;
+use super::secret::{self, Lack};
 use super::tree::Node;
-use super::{remote, secret};
 use crate::claims::{KnownField, Owner, Report, Scope};
 use crate::place::Place;
 use crate::slug::Slug;
@@ -147,7 +148,7 @@ fn one(index: usize, name: &str, entry: &Reader<'_>, context: &Context<'_>) -> O
 }
 
 fn key(reader: &Reader<'_>, context: &Context<'_>) -> Option<Key> {
-    let secret = secret::read(reader, context.around)?;
+    let secret = secret::read(reader, context.around, Lack::EndsMinting)?;
     let signer = secret.bytes.as_ref().map(Signer::new);
     Some(Key { signer, encoding: secret.encoding.word(), source: secret.source, kept: secret.kept })
 }

@@ -1,5 +1,6 @@
 //! The file as a whole.
 
+use super::disk::Disk;
 use super::leaf::{self, Wrong};
 use super::load::Options;
 use super::model::{Config, Policy};
@@ -19,6 +20,8 @@ pub struct Surroundings<'a> {
     pub options: &'a Options<'a>,
     /// Where the file is: what it names is named from there.
     pub dir: &'a Path,
+    /// Where files are read.
+    pub(super) disk: &'a Disk<'a>,
 }
 
 /// Reads the whole file. Every part is read, whatever is wrong with the others, so that all problems

@@ -1,5 +1,6 @@
 //! Secrets: named in the file, read from elsewhere, and never shown.
 
+use super::disk::{self, Disk};
 use super::leaf::{self, Wrong};
 use super::model::{Kept, Key};
 use super::reader::{MapReader, Reader};
@@ -9,14 +10,11 @@ use super::tree::Node;
 use crate::redact::Secret;
 use crate::suggest::closest;
 use crate::variable::is_name;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The largest secret: what is larger is another file.
-const MAX_BYTES: u64 = 64 << 10;
+const MAX_BYTES: usize = 64 << 10;
 
 /// HMAC-SHA256 wants a key as long as its output (RFC 7518 §3.2).
 const ADVISED_BYTES: usize = 32;
@@ -140,11 +138,21 @@ struct Place {
     shown: String,
 }
 
+/// What is done about a secret that the file has elsewhere, and that is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// It is an error, unless `required: false`.
+    Error,
+    /// The same at the start. Once the program serves, the file of a key may go: then its owner wants
+    /// no more tokens made with it, and the rest goes on. A file that was never there is an error.
+    EndsMinting,
+}
+
 /// `secret`: `{file: path}` or `{env: NAME}`.
 ///
 /// The likeliest slip is the secret itself in the wrong place, so no word is repeated, and no line
 /// shown, that could be one.
-pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fetched> {
+pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>, lack: Lack) -> Option<Fetched> {
     if !reader.is_map() || reader.has_bare_word(&KEYS) {
         let key = reader.path().rsplit('.').next().unwrap_or_default();
         reader.clone().hiding().error(format!(
@@ -153,7 +161,7 @@ pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fet
         return None;
     }
     let map = reader.map()?;
-    let place = place(&map, around.dir);
+    let place = place(&map, around);
     let encoding =
         map.get("encoding").map_or(Some(Encoding::Utf8), |it| it.read(|node| leaf::word(node, &ENCODINGS)));
     let required = map.get("required").map_or(Some(true), |it| it.read(leaf::boolean));
@@ -163,9 +171,10 @@ pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fet
     if around.options.without_secrets {
         return Some(Fetched { bytes: None, encoding, source, kept });
     }
-    let bytes = match fetch(&kept, &source, around.options.env) {
+    let served = |kept: &Kept| matches!(kept, Kept::File(path) if around.disk.serves(path));
+    let bytes = match fetch(&kept, &source, around.options.env, around.disk) {
         Ok(raw) => Some(key(&raw, encoding, &at)?),
-        Err(missing) if !required => {
+        Err(missing) if !required || (lack == Lack::EndsMinting && served(&kept)) => {
             at.warn(format!("{missing}; until it is there nothing is minted"));
             None
         }
@@ -177,12 +186,12 @@ pub(super) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Fet
     Some(Fetched { bytes, encoding, source, kept })
 }
 
-fn place<'t>(map: &MapReader<'t>, dir: &Path) -> Option<(Place, Reader<'t>)> {
+fn place<'t>(map: &MapReader<'t>, around: &Surroundings<'_>) -> Option<(Place, Reader<'t>)> {
     match (map.get("file"), map.get("env")) {
         (Some(file), None) => {
             let path = file.read(path)?;
-            let at = dir.join(&path);
-            let named = path.components().count() > 1 || at.exists();
+            let at = around.dir.join(&path);
+            let named = path.components().count() > 1 || at.exists() || around.disk.serves(&at);
             let shown =
                 if named { path.display().to_string() } else { "the file that is named here".to_owned() };
             Some((Place { kept: Kept::File(at), shown }, if named { file } else { file.hiding() }))
@@ -225,9 +234,10 @@ fn fetch(
     kept: &Kept,
     shown: &str,
     env: &dyn Fn(&str) -> Option<String>,
+    disk: &Disk<'_>,
 ) -> Result<Zeroizing<Vec<u8>>, String> {
     let raw = match kept {
-        Kept::File(path) => fetch_file(path, shown)?,
+        Kept::File(path) => fetch_file(path, shown, disk)?,
         Kept::Env(name) => env(name)
             .map(String::into_bytes)
             .map(Zeroizing::new)
@@ -243,29 +253,13 @@ fn fetch(
     Ok(Zeroizing::new(line.to_vec()))
 }
 
-fn fetch_file(path: &Path, shown: &str) -> Result<Zeroizing<Vec<u8>>, String> {
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::PermissionDenied => format!("cannot read {shown}: {}", permissions(path)),
-        _ => format!("cannot read {shown}: {error}"),
-    };
-    let mut raw = Zeroizing::new(Vec::new());
-    File::open(path).map_err(failed)?.take(MAX_BYTES + 1).read_to_end(&mut raw).map_err(failed)?;
-    if raw.len() as u64 > MAX_BYTES {
+fn fetch_file(path: &Path, shown: &str, disk: &Disk<'_>) -> Result<Zeroizing<Vec<u8>>, String> {
+    let failed = |error| format!("cannot read {shown}: {}", disk::explain(path, &error));
+    let raw = disk.read(path, MAX_BYTES).map_err(failed)?;
+    if raw.len() > MAX_BYTES {
         return Err(format!("{shown} is larger than 64KiB, which is no secret"));
     }
     Ok(raw)
-}
-
-/// Whose the file is, and who we are: what somebody needs to mend it.
-pub(super) fn permissions(path: &Path) -> String {
-    let we = fs::metadata("/proc/self")
-        .map_or_else(|_| "this user".to_owned(), |own| format!("uid {}", own.uid()));
-    match fs::metadata(path) {
-        Ok(file) => {
-            format!("we are {we}; it belongs to uid {}, mode {:04o}", file.uid(), file.mode() & 0o7777)
-        }
-        Err(_) => format!("we are {we}, and may not enter its directory"),
-    }
 }
 
 /// The key in the raw text. Nothing of the text is repeated in an error.
@@ -317,7 +311,7 @@ impl Key {
         &self,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<(&'static str, Secret)>, String> {
-        let raw = fetch(&self.kept, &self.source, env)?;
+        let raw = fetch(&self.kept, &self.source, env, &Disk::default())?;
         let read =
             |(word, encoding): (&'static str, Encoding)| Some((word, Secret::new(decode(&raw, encoding)?)));
         Ok(ENCODINGS.into_iter().filter_map(read).collect())

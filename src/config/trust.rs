@@ -4,7 +4,7 @@ use super::leaf::{self, Wrong};
 use super::net;
 use super::reader::Reader;
 use super::root::Surroundings;
-use super::secret;
+use super::secret::{self, Lack};
 use super::session::{self, Guarded};
 use super::tree::Node;
 use crate::redact::Secret;
@@ -96,7 +96,7 @@ fn shared(
         });
     }
     let at = map.required("value")?;
-    let fetched = secret::read(&at, around)?;
+    let fetched = secret::read(&at, around, Lack::Error)?;
     let value = fetched.bytes.unwrap_or_else(unknown_to_all);
     if !can_be_sent(value.expose()) {
         at.error("a header can hold printable ASCII alone, without spaces at its ends: no peer could send this secret");

@@ -85,7 +85,8 @@ impl Post {
     async fn follow(self: Arc<Self>, mut turns: mpsc::UnboundedReceiver<Turn>) {
         while let Some(turn) = turns.recv().await {
             let next = Arc::new(Service::new(&turn.edition, Some(&self.service())));
-            *self.lock() = next;
+            let old = std::mem::replace(&mut *self.lock(), next);
+            drop(old);
         }
     }
 

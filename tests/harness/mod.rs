@@ -122,6 +122,11 @@ impl Sidecar {
         Self { address, to, door: Door::Install, running: vec![running], scratch: None }
     }
 
+    /// One that somebody else has started.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, to: Entrance::Tcp(address), door: Door::Install, running: Vec::new(), scratch: None }
+    }
+
     /// A program that need not listen on TCP.
     pub async fn start_anywhere(text: &str) -> program::Running {
         let loaded = load(text).unwrap_or_else(|invalid| panic!("{invalid}"));
@@ -265,8 +270,13 @@ pub async fn connect(from: &str, to: SocketAddr) -> TcpStream {
 /// The claims of the token in an answer's `Location`, verified with the fixture's key.
 pub fn claims(answer: &Message) -> serde_json::Value {
     assert_eq!(answer.status(), 302, "{}", answer.head);
+    claims_under(SECRET, answer).expect("another key")
+}
+
+/// The same, where the token is signed with this key.
+pub fn claims_under(secret: &str, answer: &Message) -> Option<serde_json::Value> {
     let location = answer.values("location");
     let token = location[0].split("tenant=").nth(1).unwrap().split('&').next().unwrap();
-    let secret = pandium_sidecar::redact::Secret::new(SECRET.as_bytes().to_vec());
-    pandium_sidecar::token::verify(token, &secret).unwrap()
+    let secret = pandium_sidecar::redact::Secret::new(secret.as_bytes().to_vec());
+    pandium_sidecar::token::verify(token, &secret).ok()
 }

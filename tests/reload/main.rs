@@ -11,3 +11,5 @@
 mod harness;
 
 mod adopt;
+mod files;
+mod kit;
