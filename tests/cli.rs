@@ -31,7 +31,7 @@ fn transcripts() {
 /// What a command prints as a configuration holds, with nothing to warn of.
 #[test]
 fn printed_configurations_pass_check() {
-    let printers: [&[&str]; 7] = [
+    let printers: [&[&str]; 9] = [
         &["init"],
         &["init", "--from", "headers"],
         &["init", "--from", "probe", "--integration", "c=333"],
@@ -39,6 +39,8 @@ fn printed_configurations_pass_check() {
         &["init", "--from", "jwt", "--integration", "e=55555"],
         &["init", "--account", "beta-corp", "--integration", "a=1", "--integration", "b_2=22"],
         &["demo", "--print-config"],
+        &["demo", "--print-config", "--deliver", "proxy"],
+        &["demo", "--print-config", "--deliver", "proxy", "--mount", "host"],
     ];
     for (index, args) in printers.iter().enumerate() {
         let printed = run(args);

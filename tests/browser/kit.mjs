@@ -78,10 +78,9 @@ export async function understood(view, expected) {
 
 /** Clicks "Connect" of one integration; gives the tab that it opens. */
 export async function connect(page, title) {
-  const opened = page.waitForEvent('popup');
   const tile = page.locator('.tiles section').filter({ has: page.getByRole('heading', { name: title }) });
-  await tile.getByRole('link', { name: 'Connect' }).click();
-  return opened;
+  const [tab] = await Promise.all([page.waitForEvent('popup'), tile.getByRole('link', { name: 'Connect' }).click()]);
+  return tab;
 }
 
 /** Asks until the answer is something, for at most so long. */

@@ -5,7 +5,7 @@
 
 mod sidecar;
 
-use pandium_sidecar::cli::demo::{Demo, Error, Setup};
+use pandium_sidecar::cli::demo::{Delivery, Demo, Error, Setup};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 fn at(listen: SocketAddr) -> Setup {
-    Setup { listen, name: None, tls: None }
+    Setup { listen, delivery: Delivery::Redirect, name: None, tls: None }
 }
 
 async fn demo() -> Demo {

@@ -21,14 +21,24 @@ const CLOSED: Policy = Policy { script: "", directives: "form-action 'self'; fra
 #[derive(Debug)]
 pub struct App {
     sessions: Arc<Sessions>,
-    /// Where Pandium's frame sends its messages from.
-    pandium: String,
+    frame: Frame,
+}
+
+/// Pandium's page within the app's.
+#[derive(Debug)]
+pub struct Frame {
+    /// The origin from which it sends its messages.
+    pub origin: String,
+    /// How it comes there, in words.
+    pub delivery: String,
+    /// The name below which the app's session counts, where the sidecar is asked at another host, too.
+    pub domain: Option<String>,
 }
 
 impl App {
-    /// An app whose visitors' sessions are `sessions`, and whose frame shows the origin `pandium`.
-    pub fn new(sessions: Arc<Sessions>, pandium: String) -> Self {
-        Self { sessions, pandium }
+    /// An app whose visitors' sessions are `sessions`.
+    pub fn new(sessions: Arc<Sessions>, frame: Frame) -> Self {
+        Self { sessions, frame }
     }
 
     /// Answers one request.
@@ -56,7 +66,7 @@ impl App {
             let text = "A name and a company, please: at most 80 characters each, on one line.";
             return login(text, StatusCode::BAD_REQUEST);
         };
-        let cookie = format!("{SESSION}={}; Path=/; HttpOnly; SameSite=Lax", self.sessions.open(person));
+        let cookie = format!("{SESSION}={}{}", self.sessions.open(person), self.attributes());
         with_cookie(pages::see_other("/"), &cookie)
     }
 
@@ -72,8 +82,13 @@ impl App {
 
     fn sign_out(&self, headers: &HeaderMap) -> Answer {
         self.sessions.close(headers);
-        let cookie = format!("{SESSION}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+        let cookie = format!("{SESSION}={}; Max-Age=0", self.attributes());
         with_cookie(pages::see_other("/login"), &cookie)
+    }
+
+    fn attributes(&self) -> String {
+        let domain = self.frame.domain.as_ref().map(|name| format!("; Domain={name}")).unwrap_or_default();
+        format!("; Path=/; HttpOnly; SameSite=Lax{domain}")
     }
 
     fn home(&self, request: &Request<Incoming>) -> Answer {
@@ -88,10 +103,11 @@ impl App {
             ("tiles", Html::all(INTEGRATIONS.iter().map(|one| tile(one, shown.name)))),
             ("title", Html::text(shown.title)),
             ("integration", Html::text(shown.name)),
-            ("origin", Html::text(&self.pandium)),
+            ("origin", Html::text(&self.frame.origin)),
+            ("delivery", Html::text(&self.frame.delivery)),
         ];
         // A frame that is redirected must be allowed to be where it ends, too.
-        let directives = format!("frame-src 'self' {}; {}", self.pandium, CLOSED.directives);
+        let directives = format!("frame-src 'self' {}; {}", self.frame.origin, CLOSED.directives);
         let policy = Policy { script: include_str!("home.js"), directives: &directives };
         pages::answer(StatusCode::OK, "Integrations", fill(include_str!("home.html"), &values), policy)
     }

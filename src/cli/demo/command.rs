@@ -1,14 +1,14 @@
 //! The command itself: the demo around the real sidecar.
 
-use super::{CONFIG, Setup, Verify, run as run_demo};
+use super::{Delivery, Setup, Verify, printed, run as run_demo};
 use crate::app::{self, Running};
-use crate::cli::FAILED;
 use crate::cli::load::environment;
 use crate::cli::out::{complain, say};
+use crate::cli::{FAILED, USAGE};
 use crate::config::{self, Options};
 use crate::server::listener::Bound;
 use crate::token;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +18,12 @@ pub(in crate::cli) struct DemoArgs {
     /// Where to open the demo
     #[arg(long, value_name = "ADDR", default_value_t = super::LISTEN)]
     listen: SocketAddr,
+    /// How Pandium's page comes to the visitor
+    #[arg(long, value_enum, default_value_t)]
+    deliver: Deliver,
+    /// Where it is shown, when proxied [default: path]
+    #[arg(long, value_enum)]
+    mount: Option<Mount>,
     /// Open it under this name, which has to lead to where it listens
     #[arg(long, value_name = "HOST")]
     name: Option<String>,
@@ -29,14 +35,46 @@ pub(in crate::cli) struct DemoArgs {
     print_config: bool,
 }
 
+#[derive(Clone, Copy, Default, PartialEq, ValueEnum)]
+enum Deliver {
+    /// The browser is sent there
+    #[default]
+    Redirect,
+    /// It comes through the sidecar
+    Proxy,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Mount {
+    /// Below a path of the app's
+    Path,
+    /// At a host of its own
+    Host,
+}
+
+impl DemoArgs {
+    fn delivery(&self) -> Option<Delivery> {
+        match (self.deliver, self.mount) {
+            (Deliver::Redirect, None) => Some(Delivery::Redirect),
+            (Deliver::Redirect, Some(_)) => None,
+            (Deliver::Proxy, None | Some(Mount::Path)) => Some(Delivery::BelowPath),
+            (Deliver::Proxy, Some(Mount::Host)) => Some(Delivery::AtHost),
+        }
+    }
+}
+
 pub(in crate::cli) fn run(args: &DemoArgs) -> Result<(), u8> {
+    let Some(delivery) = args.delivery() else {
+        complain("--mount says where a proxied page is shown: it goes with --deliver proxy\n");
+        return Err(USAGE);
+    };
+    let setup = Setup { listen: args.listen, delivery, name: args.name.clone(), tls: args.tls.clone() };
     if args.print_config {
-        say(CONFIG);
+        say(&printed(&setup));
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(&error))?;
-    let setup = Setup { listen: args.listen, name: args.name.clone(), tls: args.tls.clone() };
     runtime.block_on(demo(&setup)).map_err(|error| failed(&*error))
 }
 

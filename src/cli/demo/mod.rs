@@ -20,12 +20,12 @@ mod serve;
 mod site;
 
 pub(super) use command::{DemoArgs, run as command};
-pub use files::TEMPLATE as CONFIG;
+pub use files::printed;
 pub use pandium::Verify;
-pub use site::Setup;
+pub use site::{Delivery, Setup};
 
 use crate::tls::ServerTls;
-use app::App;
+use app::{App, Frame};
 use files::Files;
 use front::Front;
 use pandium::{Pandium, Place};
@@ -96,7 +96,7 @@ impl Demo {
         let (partner, partner_at) = bind(ANY).await?;
         let site = setup.site(front_at, pandium_at, partner_at);
         let files = Files::new().map_err(Error::Files)?;
-        let (key, config) = files.write(app_at, &site).map_err(Error::Files)?;
+        let (key, config) = files.write(setup, app_at, &site).map_err(Error::Files)?;
 
         let sessions = Arc::new(Sessions::default());
         let place = Place {
@@ -105,7 +105,7 @@ impl Demo {
             registered: vec![site.app.clone()],
         };
         let mut servers = JoinSet::new();
-        servers.spawn(run_app(app, App::new(sessions.clone(), site.pandium.clone())));
+        servers.spawn(run_app(app, App::new(sessions.clone(), frame(setup, &site))));
         servers.spawn(run_pandium(pandium, tls.clone(), Pandium::new(key, verify, place)));
         servers.spawn(run_partner(partner, tls.clone(), Partner::new(&site.pandium)));
         let sidecar = start(config).await.map_err(Error::Sidecar)?;
@@ -122,6 +122,16 @@ impl Demo {
     pub fn config(&self) -> PathBuf {
         self.files.config()
     }
+}
+
+fn frame(setup: &Setup, site: &Site) -> Frame {
+    let delivery = match setup.delivery {
+        Delivery::Redirect => "by redirect".to_owned(),
+        Delivery::BelowPath => format!("proxied below {}", site::PREFIX),
+        Delivery::AtHost => format!("proxied at {}", site.shown),
+    };
+    let domain = setup.name().filter(|_| setup.delivery == Delivery::AtHost).map(str::to_owned);
+    Frame { origin: site.shown.clone(), delivery, domain }
 }
 
 /// What to do with it, for the person at the terminal.
