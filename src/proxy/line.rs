@@ -21,6 +21,10 @@ use std::task::{Context, Poll};
 /// What comes of a request.
 pub type Asked = Result<Response<Incoming>, TrySendError<Request<Body>>>;
 
+/// The most that is read at once, and so what an answer holds whose visitor takes none of it; a head
+/// has to fit. It is enough that larger ones are no faster.
+const LARGEST_READ: usize = 128 << 10;
+
 /// A connection to the app.
 pub struct Line {
     /// For whoever waits here.
@@ -37,7 +41,7 @@ impl Line {
     pub async fn open(stream: Stream) -> Result<Self, hyper::Error> {
         let mut builder = Builder::new();
         // As the visitor spelled them; ours, and those of a request that goes once more, As-Is-Usual.
-        builder.preserve_header_case(true).title_case_headers(true);
+        builder.preserve_header_case(true).title_case_headers(true).max_buf_size(LARGEST_READ);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
         Ok(Self {
             alarm: Alarm::default(),
