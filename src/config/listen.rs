@@ -68,7 +68,7 @@ fn listen_one(item: &Reader<'_>, around: &Surroundings<'_>) -> Option<Listen> {
     let map = item.map()?;
     let at: Option<Address> = map.required("address").and_then(|address| address.read(net::address));
     let mode = or(map.get("mode"), None, |node| mode(node).map(Some));
-    let http2 = or(map.get("http2"), false, http2);
+    let http2 = or(map.get("http2"), false, leaf::boolean);
     let tls = match map.get("tls") {
         Some(tls) => self::tls(&tls, http2.unwrap_or_default(), around).map(Some),
         None => Some(None),
@@ -87,13 +87,6 @@ fn mode(node: &Node) -> Result<u32, Wrong> {
     let text = leaf::text(node)?;
     let octal = (3..=4).contains(&text.len()) && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
     u32::from_str_radix(text, 8).ok().filter(|_| octal).ok_or_else(|| wanted.into())
-}
-
-fn http2(node: &Node) -> Result<bool, Wrong> {
-    match leaf::boolean(node)? {
-        true => Err("HTTP/2 is not built yet".into()),
-        off => Ok(off),
-    }
 }
 
 /// `tls`

@@ -1,5 +1,6 @@
 //! Bodies that pass through: streamed, re-framed by hyper, and with a bound on every wait.
 
+use super::arriving::{Arriving, Broken};
 use super::conceal::Scan;
 use super::download::Download;
 use super::headers::strip_trailers;
@@ -7,7 +8,6 @@ use crate::protected::Protected;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -32,7 +32,7 @@ pub enum BodyError {
     Stalled(Duration),
     /// Its sender broke off, or framed it wrongly.
     #[error("broken off: {0}")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Broken),
 }
 
 /// How a request's body is getting on; shared between the body and whoever waits for the answer.
@@ -89,63 +89,6 @@ impl Patience {
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         ready!(alarm.as_mut().poll(cx));
         Poll::Ready(BodyError::Stalled(self.wait))
-    }
-}
-
-/// Whoever wants to know when a visitor's body is over.
-pub trait Waiting: Send + Sync {
-    /// It has ended, or what is `left` of it nobody wants.
-    fn over(&self, left: bool);
-}
-
-/// A visitor's body as it arrives. While it is held somewhere, its connection is in the middle of it:
-/// what comes there is no next request.
-pub struct Arriving {
-    incoming: Incoming,
-    ended: bool,
-    waiting: Option<Arc<dyn Waiting>>,
-}
-
-impl Arriving {
-    /// A body, and who waits for its end. Nobody need wait for one that is empty.
-    pub fn new(incoming: Incoming, waiting: impl FnOnce() -> Arc<dyn Waiting>) -> Self {
-        let ended = incoming.is_end_stream();
-        Self { incoming, ended, waiting: (!ended).then(waiting) }
-    }
-}
-
-impl HttpBody for Arriving {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        // hyper does not ask for the end of a body whose length was told.
-        self.ended |= match &polled {
-            Poll::Ready(None) => true,
-            Poll::Ready(Some(_)) => self.incoming.is_end_stream(),
-            Poll::Pending => false,
-        };
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.ended
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
-}
-
-impl Drop for Arriving {
-    fn drop(&mut self) {
-        if let Some(waiting) = &self.waiting {
-            waiting.over(!self.ended);
-        }
     }
 }
 
@@ -257,7 +200,7 @@ impl Answer {
                 return self.patience.lose(cx).map(|stalled| Some(Err(stalled)));
             };
             self.patience.alarm = None;
-            let Some(frame) = frame.transpose().map_err(BodyError::Broken)? else {
+            let Some(frame) = frame.transpose().map_err(|error| BodyError::Broken(error.into()))? else {
                 let rest = self.scan.as_mut().map(|scan| scan.finish()).filter(|rest| !rest.is_empty());
                 return Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))));
             };

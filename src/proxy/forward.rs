@@ -1,6 +1,7 @@
 //! Passing a request through to the app, and its answer back.
 
-use super::body::{Activity, Arriving, Body, BodyError, Trailers};
+use super::arriving::Arriving;
+use super::body::{Activity, Body, BodyError, Trailers};
 use super::client::{Client, NoAnswer, is_timeout};
 use super::download::Download;
 use super::headers::{self, Seen};

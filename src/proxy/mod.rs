@@ -1,6 +1,7 @@
 //! HTTP out: what passes through to the app.
 
 mod alarm;
+pub mod arriving;
 pub mod body;
 pub mod client;
 pub mod conceal;

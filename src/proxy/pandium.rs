@@ -1,6 +1,7 @@
 //! Asking Pandium for its pages: with a token, once, and then for all that they are made of.
 
-use super::body::{Arriving, Body, Trailers};
+use super::arriving::Arriving;
+use super::body::{Body, Trailers};
 use super::client::Client;
 use super::conceal::Wanted;
 use super::download::Download;

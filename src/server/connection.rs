@@ -9,11 +9,16 @@
 //! hyper holds some 10 KiB for a connection, whether anything happens on it or not. So a connection
 //! that is at rest is taken out of hyper's hands, and given to a new instance with its next byte:
 //! parked it is a socket, a timer and a small task.
+//!
+//! What begins as HTTP/2 lives its life in `http2`.
 
+use super::guest::{Guest, Tongue};
+use super::http2::{self, Opening};
 use super::patience::{Beat, Open, Pulse, Watched};
 use crate::config::Config;
 use crate::config::model::{Limits, Timeouts};
-use crate::proxy::body::{Arriving, Body, BodyError};
+use crate::proxy::arriving::Arriving;
+use crate::proxy::body::{Body, BodyError};
 use crate::proxy::tunnel::{Switch, carry};
 use crate::stream::Stream;
 use crate::tls::San;
@@ -112,18 +117,26 @@ struct Parked {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve<H, F>(
-    stream: Stream,
-    origin: Origin,
-    bounds: Bounds,
-    handler: H,
-    mut phase: watch::Receiver<Phase>,
-) where
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F,
-    F: Future<Output = Response<Body>>,
+pub async fn serve<H, F>(guest: Guest, bounds: Bounds, handler: H, mut phase: watch::Receiver<Phase>)
+where
+    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
 {
+    let Guest { stream, origin, tongue } = guest;
     let origin = Arc::new(origin);
     let mut parked = Parked { stream, said: Bytes::new(), until: Instant::now() + bounds.timeouts.header };
+    // In boxes, as neither is a part of most connections.
+    let http2 = match tongue {
+        Tongue::Http1 => false,
+        Tongue::Http2 => true,
+        Tongue::Either => match Box::pin(parked.listen(&mut phase)).await {
+            Some(http2) => http2,
+            None => return,
+        },
+    };
+    if http2 {
+        return Box::pin(http2::serve(parked.stream, parked.said, origin, bounds, handler, phase)).await;
+    }
     loop {
         if parked.said.is_empty() {
             tokio::select! {
@@ -137,6 +150,23 @@ pub async fn serve<H, F>(
             Some(rested) => parked = rested,
             None => return,
         }
+    }
+}
+
+impl Parked {
+    /// Whether it begins as HTTP/2; nothing where it does not begin.
+    async fn listen(&mut self, phase: &mut watch::Receiver<Phase>) -> Option<bool> {
+        let opening = tokio::select! {
+            opening = http2::opening(&mut self.stream) => opening.ok()?,
+            () = tokio::time::sleep_until(self.until) => return None,
+            () = ends(phase) => return None,
+        };
+        let (said, http2) = match opening {
+            Opening::Http1(said) => (said, false),
+            Opening::Http2(said) => (said, true),
+        };
+        self.said = said;
+        Some(http2)
     }
 }
 

@@ -1,13 +1,14 @@
 //! Binding, and accepting connections.
 
 use super::connection::{self, Bounds, Origin, Phase};
-use super::reply;
+use super::guest::{Guest, Tongue};
 use super::room::Room;
 use super::socket::{SocketFile, refuse_live_socket};
 use crate::config::model::{Endpoint, Listen};
-use crate::proxy::body::{Arriving, Body};
+use crate::proxy::arriving::Arriving;
+use crate::proxy::body::Body;
 use crate::stream::Stream;
-use crate::tls::ServerTls;
+use crate::tls::{ServerTls, Shaken};
 use crate::trust::Peer;
 use http::{Request, Response};
 use socket2::SockRef;
@@ -137,16 +138,17 @@ const UNSENT: u32 = 16 << 10;
 pub struct Manner {
     bounds: Bounds,
     tls: Option<ServerTls>,
+    http2: bool,
 }
 
 impl Manner {
     /// As this listener's are, within these bounds.
     pub fn new(listen: &Listen, bounds: Bounds) -> Self {
-        Self { bounds, tls: listen.tls.clone() }
+        Self { bounds, tls: listen.tls.clone(), http2: listen.http2 }
     }
 }
 
-/// How long somebody may take to shake hands who is then turned away.
+/// How long somebody may take to shake hands, and then to hear it, who is turned away.
 const TURNING_AWAY: Duration = Duration::from_secs(1);
 /// How long to wait when the system is short of descriptors or memory, instead of spinning.
 const SHORT_OF_RESOURCES: Duration = Duration::from_millis(50);
@@ -210,20 +212,24 @@ struct Knock {
 
 impl Knock {
     /// Lets them in: after the handshake where there is one.
-    async fn enter(self, patience: Duration) -> Option<(Stream, Origin)> {
-        match self.manner.tls {
+    async fn enter(self, patience: Duration) -> Option<Guest> {
+        let Self { stream, peer, manner } = self;
+        if let Some(tls) = manner.tls {
             // In a box, as what a handshake needs would be a part of every connection's task.
-            Some(tls) => Box::pin(shake(self.stream, self.peer, tls, patience)).await,
-            None => Some((self.stream, Origin::new(self.peer, None))),
+            return Box::pin(shake(stream, peer, tls, patience)).await;
         }
+        let tongue = if manner.http2 { Tongue::Either } else { Tongue::Http1 };
+        Some(Guest { stream, origin: Origin::new(peer, None), tongue })
     }
 }
 
 /// A handshake, which has to end in time.
-async fn shake(stream: Stream, peer: Peer, tls: ServerTls, patience: Duration) -> Option<(Stream, Origin)> {
+async fn shake(stream: Stream, peer: Peer, tls: ServerTls, patience: Duration) -> Option<Guest> {
     match timeout(patience, tls.accept(stream)).await {
-        Ok(Ok((encrypted, names))) => {
-            return Some((Stream::Tls(Box::new(encrypted)), Origin::new(peer, Some(names))));
+        Ok(Ok(Shaken { stream, names, http2 })) => {
+            let tongue = if http2 { Tongue::Http2 } else { Tongue::Http1 };
+            let origin = Origin::new(peer, Some(names));
+            return Some(Guest { stream: Stream::Tls(Box::new(stream)), origin, tongue });
         }
         Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
         Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
@@ -238,13 +244,14 @@ fn spawn<H, F>(
     mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
 ) where
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Send + Sync + 'static,
+    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let Some(permit) = room.admit() else {
         tokio::spawn(async {
-            if let Some((stream, _)) = knock.enter(TURNING_AWAY).await {
-                reply::turn_away(stream).await;
+            if let Some(guest) = knock.enter(TURNING_AWAY).await {
+                // Whoever does not take the answer in time gets none.
+                drop(timeout(TURNING_AWAY, guest.turn_away()).await);
             }
         });
         return;
@@ -256,8 +263,8 @@ fn spawn<H, F>(
             entered = knock.enter(bounds.timeouts.tls) => entered,
             () = connection::ends(&mut phase) => None,
         };
-        if let Some((stream, origin)) = entered {
-            connection::serve(stream, origin, bounds, handler, phase).await;
+        if let Some(guest) = entered {
+            connection::serve(guest, bounds, handler, phase).await;
         }
         drop((permit, open));
     });

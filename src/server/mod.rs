@@ -3,6 +3,8 @@
 pub mod admin;
 pub mod connection;
 pub mod edition;
+pub mod guest;
+pub mod http2;
 pub mod listener;
 pub mod metrics;
 pub mod page;

@@ -4,7 +4,7 @@
 //! visitor who takes no answer. So the bytes are watched on their way, and whoever serves the
 //! connection looks at its [`Pulse`] once in a while.
 
-use crate::proxy::body::Waiting;
+use crate::proxy::arriving::Waiting;
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use std::future::Future;
@@ -95,21 +95,46 @@ impl Drop for Open {
     }
 }
 
+/// The longest wait to be rid of bytes.
+pub struct Stall {
+    longest: Duration,
+    /// Made at the first wait: most writes never wait.
+    alarm: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Stall {
+    /// Nothing waits yet.
+    pub fn new(longest: Duration) -> Self {
+        Self { longest, alarm: None }
+    }
+
+    /// Something went; returns whether it had to wait.
+    pub fn end(&mut self) -> bool {
+        self.alarm.take().is_some()
+    }
+
+    /// Nothing goes: an error, where that has lasted too long.
+    pub fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let longest = self.longest;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep(longest)));
+        ready!(alarm.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nobody takes the answer")))
+    }
+}
+
 /// A connection whose pulse is taken, and which does not wait for ever to be rid of its bytes.
 pub struct Watched<I> {
     inner: I,
     /// What was read already, and comes first.
     before: Bytes,
     pulse: Arc<Pulse>,
-    stall: Duration,
-    /// Made at the first wait: most writes never wait.
-    alarm: Option<Pin<Box<tokio::time::Sleep>>>,
+    stall: Stall,
 }
 
 impl<I> Watched<I> {
     /// Watches the connection.
     pub fn new(inner: I, before: Bytes, pulse: Arc<Pulse>, stall: Duration) -> Self {
-        Self { inner, before, pulse, stall, alarm: None }
+        Self { inner, before, pulse, stall: Stall::new(stall) }
     }
 
     /// The connection. What came before was the beginning of a head, and has been read with it.
@@ -120,16 +145,13 @@ impl<I> Watched<I> {
     /// What came of a write: an error, where it has waited too long.
     fn timed<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            if self.alarm.take().is_some() {
+            if self.stall.end() {
                 self.pulse.blocked.store(false, Ordering::Relaxed);
             }
             return written;
         }
         self.pulse.blocked.store(true, Ordering::Relaxed);
-        let stall = self.stall;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
-        ready!(alarm.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nobody takes the answer")))
+        self.stall.wait(cx)
     }
 }
 

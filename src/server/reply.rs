@@ -14,7 +14,7 @@ use http::header::{
     HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode};
-use std::time::Duration;
+use std::io;
 use tokio::io::AsyncWriteExt;
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -284,6 +284,13 @@ fn problem(status: StatusCode, code: &str, who: page::Who, id: &RequestId) -> St
     .to_string()
 }
 
+/// The answer to a request with more header lines than are allowed: as hyper's own, without a body.
+pub fn too_many_headers() -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    answer
+}
+
 /// What a connection over the limit is told, without being read.
 const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Retry-After: 1\r\nCache-Control: no-store\r\nConnection: close\r\n\
@@ -291,11 +298,7 @@ const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     {\"type\":\"urn:pandium-sidecar:overloaded\",\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"overloaded\"}";
 
 /// Answers a connection over the limit, and ends it.
-pub async fn turn_away(mut stream: Stream) {
-    let told = async {
-        stream.write_all(TURNED_AWAY).await?;
-        stream.shutdown().await
-    };
-    // Whoever does not take the answer within a second gets none.
-    let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
+pub async fn turn_away(stream: &mut Stream) -> io::Result<()> {
+    stream.write_all(TURNED_AWAY).await?;
+    stream.shutdown().await
 }

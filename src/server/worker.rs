@@ -4,7 +4,8 @@
 use super::connection::{Origin, Phase};
 use super::listener::{self, Shared};
 use super::room::Room;
-use crate::proxy::body::{Arriving, Body};
+use crate::proxy::arriving::Arriving;
+use crate::proxy::body::Body;
 use http::{Request, Response};
 use std::convert::Infallible;
 use std::future::Future;

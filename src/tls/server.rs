@@ -105,6 +105,19 @@ pub struct ServerTls {
     asks: Option<Arc<str>>,
 }
 
+/// The name of HTTP/2 where a protocol is agreed on (RFC 9113 §3.2).
+const HTTP2: &[u8] = b"h2";
+
+/// What comes out of a handshake.
+pub struct Shaken<S> {
+    /// The connection.
+    pub stream: Encrypted<S>,
+    /// The names in the certificate that was shown.
+    pub names: Vec<San>,
+    /// Whether HTTP/2 was agreed on.
+    pub http2: bool,
+}
+
 impl ServerTls {
     /// Shows this certificate. With `clients`, a certificate is asked for; nobody needs one, but one
     /// that is shown has to be good.
@@ -137,16 +150,18 @@ impl ServerTls {
         self.asks.is_some()
     }
 
-    /// Shakes hands over a connection. With it come the names in the certificate that was shown.
-    pub async fn accept<S>(&self, stream: S) -> io::Result<(Encrypted<S>, Vec<San>)>
+    /// Shakes hands over a connection.
+    pub async fn accept<S>(&self, stream: S) -> io::Result<Shaken<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
         let stream = acceptor.accept(stream).await?;
-        let shown = stream.get_ref().1.peer_certificates();
+        let session = stream.get_ref().1;
+        let shown = session.peer_certificates();
         let names = shown.and_then(<[_]>::first).map(san::names).unwrap_or_default();
-        Ok((Encrypted::Server(stream), names))
+        let http2 = session.alpn_protocol() == Some(HTTP2);
+        Ok(Shaken { stream: Encrypted::Server(stream), names, http2 })
     }
 }
 
@@ -185,7 +200,7 @@ fn verifier(clients: Authorities) -> Result<Verifier, LibraryFault> {
 }
 
 fn protocols(http2: bool) -> Vec<Vec<u8>> {
-    let all = [(http2, b"h2".as_slice()), (true, b"http/1.1")];
+    let all = [(http2, HTTP2), (true, b"http/1.1")];
     all.iter().filter(|(on, _)| *on).map(|(_, protocol)| protocol.to_vec()).collect()
 }
 

@@ -98,7 +98,7 @@ fn what_belongs_together_is_asked_for_together() {
             "client_cert: { san: a }",
             "listen.tls.client_ca: there is no certificate in it, but a private key",
         ),
-        (", http2: true", "peers: 127.0.0.2", "HTTP/2 is not built yet"),
+        (", http2: true", "peers: 127.0.0.2", ""),
     ] {
         let (from, to) = trusted(trust);
         let text = changed(&listening(&scratch, tls), &[(from, &to)]);

@@ -1,7 +1,7 @@
 //! The server's end of a handshake, over a pipe: what is agreed on, and what is learnt of a client.
 
 use crate::harness::certs::{Authority, Identity, expired, not_yet};
-use pandium_sidecar::tls::{Authorities, Chain, PrivateKey, San, ServerTls};
+use pandium_sidecar::tls::{Authorities, Chain, PrivateKey, San, ServerTls, Shaken};
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::ServerName;
@@ -49,7 +49,7 @@ async fn shake(
 ) -> (io::Result<Vec<San>>, io::Result<TlsStream<DuplexStream>>) {
     let (near, far) = duplex(1 << 16);
     let serve = async {
-        let (mut stream, names) = server.accept(near).await?;
+        let Shaken { mut stream, names, .. } = server.accept(near).await?;
         let byte = stream.read_u8().await?;
         stream.write_u8(byte).await?;
         stream.flush().await?;

@@ -1,6 +1,6 @@
 //! The accept loop that the demo's servers share.
 
-use crate::tls::ServerTls;
+use crate::tls::{ServerTls, Shaken};
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
@@ -35,7 +35,7 @@ where
                     let (tls, handler) = (tls.clone(), handler.clone());
                     connections.spawn(async move {
                         let Some(tls) = tls else { return connection(stream, peer, handler).await };
-                        if let Ok(Ok((stream, _))) = timeout(PATIENCE, tls.accept(stream)).await {
+                        if let Ok(Ok(Shaken { stream, .. })) = timeout(PATIENCE, tls.accept(stream)).await {
                             connection(stream, peer, handler).await;
                         }
                     });

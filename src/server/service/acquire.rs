@@ -5,7 +5,7 @@ use super::pandium::by_proxy;
 use super::{Answered, Service, Visit};
 use crate::config::model::{From, Jwt, Probe};
 use crate::decide::{self, Ask, Entry};
-use crate::proxy::body::Arriving;
+use crate::proxy::arriving::Arriving;
 use crate::proxy::forward::forward;
 use crate::refusal::Refusal;
 use crate::server::metrics::Heard;
