@@ -80,7 +80,11 @@ async fn whatever_is_wrong_with_a_decision_is_401_or_403(way: Way) {
         ),
     ];
     for (from, path, lines, status, code) in cases {
-        let answer = sidecar.send(from, request("GET", path, lines)).await;
+        let bytes = request("GET", path, lines);
+        if !way.can_say(&bytes) {
+            continue;
+        }
+        let answer = sidecar.send(from, bytes).await;
         assert_eq!(
             (answer.status(), answer.values("x-pandium-refusal")),
             (*status, vec![*code]),
@@ -180,6 +184,9 @@ async fn the_marketplace_has_the_guards_of_an_install(way: Way) {
         (TRUSTED, get(MARKETPLACE, &[]), 401, "signed-out"),
     ];
     for (from, bytes, status, code) in cases {
+        if !way.can_say(&bytes) {
+            continue;
+        }
         let case = String::from_utf8_lossy(&bytes).into_owned();
         assert_refused(&sidecar.send(from, bytes).await, status, code, &case);
     }

@@ -148,6 +148,22 @@ impl Serving {
         Duration::from_millis(ticks * 10)
     }
 
+    /// How much memory it holds now.
+    pub fn memory(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
+    /// How much it has held at most.
+    pub fn most_memory(&self) -> usize {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
     /// Asks it to end.
     pub fn terminate(&self) {
         self.signal("TERM");

@@ -21,6 +21,7 @@ use way::{Connection, Door, Entrance};
 pub mod app;
 pub mod certs;
 pub mod child;
+pub mod http2;
 pub mod message;
 pub mod script;
 pub mod way;
@@ -174,18 +175,29 @@ impl Sidecar {
 /// The way to Pandium.
 pub const INSTALL: &str = "/pandium/install/gwt2hs";
 
+/// A connection, in the words that are spoken on it.
+enum Kept {
+    Http1(Reader<Box<dyn Connection>>),
+    Http2(http2::Client<Box<dyn Connection>>),
+}
+
 /// A client that sends one request after the other.
 pub struct Visitor {
     from: String,
     to: Entrance,
     door: Door,
-    kept: Option<Reader<Box<dyn Connection>>>,
+    kept: Option<Kept>,
 }
 
 impl Visitor {
     /// Connects before there is anything to send.
     pub async fn connect(&mut self) {
-        self.kept = Some(Reader::new(self.to.connect(&self.from).await));
+        let connection = self.to.connect(&self.from).await;
+        self.kept = Some(if self.to.speaks_http2() {
+            Kept::Http2(http2::Client::new(connection).await)
+        } else {
+            Kept::Http1(Reader::new(connection))
+        });
     }
 
     /// Sends bytes, and reads one answer.
@@ -196,15 +208,20 @@ impl Visitor {
     /// The same; none where the connection ends without one.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> Option<Message> {
         let bytes = &*self.door.ask(bytes.as_ref());
-        let mut reader = match self.kept.take() {
-            Some(reader) => reader,
-            None => Reader::new(self.to.connect(&self.from).await),
+        if self.kept.is_none() {
+            self.connect().await;
+        }
+        let mut kept = self.kept.take()?;
+        let answer = match &mut kept {
+            Kept::Http1(reader) => {
+                reader.stream().write_all(bytes).await.ok()?;
+                let bare = bytes.starts_with(b"HEAD ");
+                if bare { reader.bare_answer().await? } else { reader.answer().await? }
+            }
+            Kept::Http2(client) => client.converse(bytes).await?,
         };
-        reader.stream().write_all(bytes).await.ok()?;
-        let bare = bytes.starts_with(b"HEAD ");
-        let answer = if bare { reader.bare_answer().await? } else { reader.answer().await? };
         let close = answer.values("connection").iter().any(|option| option.eq_ignore_ascii_case("close"));
-        self.kept = (!close).then_some(reader);
+        self.kept = (!close).then_some(kept);
         Some(self.door.told(bytes, answer))
     }
 
@@ -216,7 +233,8 @@ impl Visitor {
     /// Whether the other end closes the connection, with nothing more to say.
     pub async fn hung_up(&mut self) -> bool {
         match &mut self.kept {
-            Some(reader) => reader.ends().await,
+            Some(Kept::Http1(reader)) => reader.ends().await,
+            Some(Kept::Http2(client)) => client.frame().await.is_none(),
             None => true,
         }
     }
@@ -264,7 +282,10 @@ pub fn joined(lines: &[&str]) -> String {
 pub async fn connect(from: &str, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::new(from.parse::<IpAddr>().unwrap(), 0)).unwrap();
-    socket.connect(to).await.unwrap()
+    let stream = socket.connect(to).await.unwrap();
+    // HTTP/2 says small things in between, which nobody acknowledges at once.
+    stream.set_nodelay(true).unwrap();
+    stream
 }
 
 /// The claims of the token in an answer's `Location`, verified with the fixture's key.

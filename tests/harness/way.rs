@@ -33,6 +33,10 @@ pub enum Transport {
     Tcp,
     Unix,
     Tls,
+    /// HTTP/2 in clear text.
+    H2c,
+    /// HTTP/2 over TLS.
+    H2,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,8 @@ macro_rules! over_each_transport {
         $crate::harness::way::play!(over_tcp, Tcp, Install; $($test),+);
         $crate::harness::way::play!(over_unix, Unix, Install; $($test),+);
         $crate::harness::way::play!(over_tls, Tls, Install; $($test),+);
+        $crate::harness::way::play!(over_h2c, H2c, Install; $($test),+);
+        $crate::harness::way::play!(over_h2, H2, Install; $($test),+);
     };
 }
 
@@ -61,6 +67,8 @@ macro_rules! each_way {
         $crate::harness::way::play!(link_over_unix, Unix, Link; $($test),+);
         $crate::harness::way::play!(decision_over_tcp, Tcp, Decision; $($test),+);
         $crate::harness::way::play!(decision_over_unix, Unix, Decision; $($test),+);
+        $crate::harness::way::play!(link_over_h2c, H2c, Link; $($test),+);
+        $crate::harness::way::play!(decision_over_h2c, H2c, Decision; $($test),+);
     };
 }
 
@@ -102,7 +110,9 @@ impl Way {
         let mut sidecar = match self.transport {
             Transport::Tcp => Sidecar::start(&text).await,
             Transport::Unix => over_unix(&text).await,
-            Transport::Tls => over_tls(&text).await,
+            Transport::Tls => over_tls(&text, false).await,
+            Transport::H2c => over_h2c(&text).await,
+            Transport::H2 => over_tls(&text, true).await,
         };
         sidecar.door = self.door;
         sidecar
@@ -115,9 +125,25 @@ impl Way {
         if all.is_empty() { Vec::new() } else { vec![all.join(", ")] }
     }
 
+    /// Whether it is HTTP/2, which has no fields that are for one connection: one ends the request.
+    pub fn is_http2(self) -> bool {
+        matches!(self.transport, Transport::H2c | Transport::H2)
+    }
+
+    /// Whether these lines can be said here: HTTP/2 has none that are for one connection, and ends a
+    /// request that has one all the same (`tests/http2/fields.rs`).
+    pub fn can_say(self, lines: &[u8]) -> bool {
+        let lines = String::from_utf8_lossy(lines).to_ascii_lowercase();
+        !self.is_http2() || !(lines.contains("\nconnection:") || lines.contains("\ntransfer-encoding:"))
+    }
+
     /// The scheme that the app is told of, and the port that goes with it.
     pub fn scheme(self) -> (&'static str, &'static str) {
-        if self.transport == Transport::Tls { ("https", "443") } else { ("http", "80") }
+        if matches!(self.transport, Transport::Tls | Transport::H2) {
+            ("https", "443")
+        } else {
+            ("http", "80")
+        }
     }
 }
 
@@ -142,38 +168,51 @@ async fn over_unix(text: &str) -> Sidecar {
     Sidecar { address, to, door: Door::Install, running, scratch: Some(scratch) }
 }
 
+/// The same file, on a listener that speaks HTTP/2 to whoever begins with it.
+async fn over_h2c(text: &str) -> Sidecar {
+    let listen = "listen: { address: \"127.0.0.1:0\", http2: true }";
+    let mut sidecar = Sidecar::start(&changed(text, &[("listen: 127.0.0.1:0", listen)])).await;
+    sidecar.to = Entrance::H2c(sidecar.address);
+    sidecar
+}
+
 /// One that believes whoever shows our certificate.
-async fn over_tls(text: &str) -> Sidecar {
+async fn over_tls(text: &str, http2: bool) -> Sidecar {
     let scratch = scratch();
     let (server, clients) = (Authority::new("servers"), Authority::new("clients"));
     let (shown, certificate) = (server.issue(&["app.test"]), clients.issue(&["edge.internal"]));
     let (cert, key) = (scratch.write("cert.pem", shown.pem()), scratch.write("key.pem", shown.key_pem()));
     let ca = scratch.write("ca.pem", clients.pem());
     let tls = format!("cert: {}, key: {}, client_ca: {}", cert.display(), key.display(), ca.display());
-    let listen = format!("listen: {{ address: \"127.0.0.1:0\", tls: {{ {tls} }} }}");
+    let listen = format!("listen: {{ address: \"127.0.0.1:0\", http2: {http2}, tls: {{ {tls} }} }}");
     let text = changed(text, &[("listen: 127.0.0.1:0", &listen)]);
     let text = text.replace("peers: 127.0.0.2", "client_cert: { san: [edge.internal] }");
     let mut sidecar = Sidecar::start(&text).await;
     sidecar.to = Entrance::Tls {
         to: sidecar.address,
-        friend: connector(&server, Some(&certificate)),
-        stranger: connector(&server, None),
+        friend: connector(&server, Some(&certificate), http2),
+        stranger: connector(&server, None, http2),
+        http2,
     };
     sidecar.scratch = Some(scratch);
     sidecar
 }
 
-fn connector(server: &Authority, shown: Option<&Identity>) -> TlsConnector {
+fn connector(server: &Authority, shown: Option<&Identity>, http2: bool) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(server.certificate()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots);
-    TlsConnector::from(Arc::new(match shown {
+    let mut config = match shown {
         Some(it) => builder.with_client_auth_cert(vec![it.certificate.clone()], it.key_der()).unwrap(),
         None => builder.with_no_client_auth(),
-    }))
+    };
+    if http2 {
+        config.alpn_protocols = vec![b"h2".to_vec()];
+    }
+    TlsConnector::from(Arc::new(config))
 }
 
 /// Where a sidecar is reached.
@@ -181,19 +220,25 @@ fn connector(server: &Authority, shown: Option<&Identity>) -> TlsConnector {
 pub enum Entrance {
     Tcp(SocketAddr),
     Unix { friends: PathBuf, strangers: PathBuf },
-    Tls { to: SocketAddr, friend: TlsConnector, stranger: TlsConnector },
+    Tls { to: SocketAddr, friend: TlsConnector, stranger: TlsConnector, http2: bool },
+    H2c(SocketAddr),
 }
 
 impl Entrance {
+    /// Whether HTTP/2 is spoken here.
+    pub fn speaks_http2(&self) -> bool {
+        matches!(self, Self::H2c(_) | Self::Tls { http2: true, .. })
+    }
+
     /// A connection from this peer.
     pub async fn connect(&self, from: &str) -> Box<dyn Connection> {
         match self {
-            Self::Tcp(to) => Box::new(super::connect(from, *to).await),
+            Self::Tcp(to) | Self::H2c(to) => Box::new(super::connect(from, *to).await),
             Self::Unix { friends, strangers } => {
                 let path = if from == TRUSTED { friends } else { strangers };
                 Box::new(UnixStream::connect(path).await.unwrap())
             }
-            Self::Tls { to, friend, stranger } => {
+            Self::Tls { to, friend, stranger, .. } => {
                 let connector = if from == TRUSTED { friend } else { stranger };
                 let name = ServerName::try_from("app.test").unwrap();
                 Box::new(connector.connect(name, super::connect(from, *to).await).await.unwrap())

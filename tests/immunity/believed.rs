@@ -206,6 +206,10 @@ async fn a_target_that_disagrees_with_host_is_refused(way: Way) {
                 assert_refused(&sidecar.send(TRUSTED, head).await, 400, "bad-host", &target);
             }
         }
+        if way.is_http2() {
+            // There an authority is all that is needed.
+            continue;
+        }
         let target = format!("http://app.test{path}");
         let without = format!("GET {target} HTTP/1.1\r\nX-Tenant-Id: acme\r\n\r\n");
         assert_refused(&sidecar.send(TRUSTED, without).await, 400, "bad-host", &target);

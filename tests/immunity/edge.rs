@@ -72,7 +72,8 @@ async fn the_secret_and_the_peer_must_both_hold(way: Way) {
         (secret.as_str(), "duplicate-header"),
         ("X-Edge: wrong", "duplicate-header"),
         ("X_Edge: wrong", "alias-header"),
-        ("Connection: x-edge", "nominated-header"),
+        // The library ends the request before anybody reads it.
+        ("Connection: x-edge", if way.is_http2() { "" } else { "nominated-header" }),
     ] {
         for path in [INSTALL, "/page"] {
             let answer = sidecar.send(TRUSTED, request("GET", path, &[&secret, more, tenant])).await;

@@ -56,9 +56,15 @@ fn names(asked: &Message) -> Vec<String> {
     names
 }
 
-/// All but `X-Forwarded-For`, which not every transport has something for.
-fn names_but_for_hops(asked: &Message) -> Vec<String> {
-    names(asked).into_iter().filter(|name| name != "x-forwarded-for").collect()
+/// All but `X-Forwarded-For`, which not every transport has something for, and but for the second
+/// line of cookies, which HTTP/2 has no word for: each is a crumb of one.
+fn names_but_for_hops(way: Way, asked: &Message) -> Vec<String> {
+    let mut names: Vec<_> = names(asked).into_iter().filter(|name| name != "x-forwarded-for").collect();
+    if !way.is_http2() {
+        let second = names.iter().rposition(|name| name == "cookie").unwrap();
+        names.remove(second);
+    }
+    names
 }
 
 async fn a_strangers_probe(way: Way) {
@@ -68,7 +74,6 @@ async fn a_strangers_probe(way: Way) {
     let expected = [
         "authorization",
         "cookie",
-        "cookie",
         "host",
         "user-agent",
         "x-forwarded-host",
@@ -76,7 +81,7 @@ async fn a_strangers_probe(way: Way) {
         "x-forwarded-proto",
         "x-request-id",
     ];
-    assert_eq!(names_but_for_hops(&asked), expected);
+    assert_eq!(names_but_for_hops(way, &asked), expected);
     for (name, value) in [
         ("host", "app.test"),
         ("user-agent", "old-browser/1"),
@@ -87,7 +92,7 @@ async fn a_strangers_probe(way: Way) {
     ] {
         assert_eq!(asked.values(name), [value], "{name}");
     }
-    assert_eq!(asked.values("cookie")[1], "second=2");
+    assert!(asked.values("cookie").join("; ").ends_with("; second=2"), "{}", asked.head);
     assert_eq!(asked.values("x-forwarded-for"), way.forwarded_for(&[], STRANGER));
     assert_ne!(asked.values("x-request-id"), ["theirs-1"]);
     assert!(asked.body.is_empty());
@@ -100,7 +105,6 @@ async fn a_trusted_peers_probe(way: Way) {
     let expected = [
         "authorization",
         "cookie",
-        "cookie",
         "forwarded",
         "host",
         "traceparent",
@@ -111,7 +115,7 @@ async fn a_trusted_peers_probe(way: Way) {
         "x-forwarded-proto",
         "x-request-id",
     ];
-    assert_eq!(names_but_for_hops(&asked), expected);
+    assert_eq!(names_but_for_hops(way, &asked), expected);
     for (name, value) in [
         ("host", "app.test"),
         ("forwarded", "for=203.0.113.7"),
@@ -148,16 +152,20 @@ async fn a_probe_says_of_the_visitor_what_a_pass_through_says(way: Way) {
 }
 
 async fn send_says_what_goes_with_it(way: Way) {
+    const BOTH: &str = "a=1; second=2";
     let app = App::answering(|_| Some(known(&["X-Tenant-Id: acme"]).into_bytes())).await;
-    for (send, cookies, authorizations) in
-        [("[]", 0, 0), ("[cookie]", 2, 0), ("[authorization]", 0, 1), ("[cookie, authorization]", 2, 1)]
-    {
+    for (send, cookies, authorizations) in [
+        ("[]", "", 0),
+        ("[cookie]", BOTH, 0),
+        ("[authorization]", "", 1),
+        ("[cookie, authorization]", BOTH, 1),
+    ] {
         let file = changed(&probing(&app), &[("timeout: 15s", &format!("send: {send}, timeout: 15s"))]);
         let sidecar = way.start(&file).await;
         let minted = sidecar.install(STRANGER, &[&["Cookie: a=1"], &LINES[..]].concat()).await;
         assert_minted(&minted, send);
         let asked = app.last();
-        assert_eq!(asked.values("cookie").len(), cookies, "{send}");
+        assert_eq!(asked.values("cookie").join("; "), cookies, "{send}");
         assert_eq!(asked.values("authorization").len(), authorizations, "{send}");
         assert_eq!(asked.values("user-agent"), ["old-browser/1"], "{send}");
     }
