@@ -7,6 +7,8 @@
 
 use crate::route::decode_fully;
 use bytes::{Bytes, BytesMut};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What stands in its place. It means nothing in HTML, JSON, scripts and addresses alike.
@@ -20,6 +22,26 @@ pub struct Wanted(Arc<[Pattern]>);
 struct Pattern {
     bytes: Box<[u8]>,
     fallback: Box<[u32]>,
+}
+
+/// Drops every line of a header that has something in it which the visitor must not see, also where
+/// that is percent-encoded.
+pub fn drop_lines(headers: &mut HeaderMap, is_told: impl Fn(&str) -> bool) {
+    let tells = |value: &HeaderValue| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        is_told(&text) || text.contains('%') && is_told(&decode_fully(&text))
+    };
+    let telling: BTreeSet<String> =
+        headers.iter().filter(|(_, value)| tells(value)).map(|(name, _)| name.as_str().to_owned()).collect();
+    for name in telling {
+        let kept: Vec<HeaderValue> =
+            headers.get_all(&name).iter().filter(|value| !tells(value)).cloned().collect();
+        let Ok(name) = HeaderName::try_from(name) else { continue };
+        headers.remove(&name);
+        for value in kept {
+            headers.append(name.clone(), value);
+        }
+    }
 }
 
 /// Looks through a body.
@@ -38,9 +60,14 @@ impl Wanted {
     }
 
     /// Whether a header's value has any of it, percent-encoded or not.
-    pub fn is_in(&self, value: &[u8]) -> bool {
-        let has = |text: &[u8]| self.0.iter().any(|pattern| pattern.is_in(text));
-        has(value) || value.contains(&b'%') && has(decode_fully(&String::from_utf8_lossy(value)).as_bytes())
+    pub fn is_in(&self, value: &HeaderValue) -> bool {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        self.is_told(&text) || text.contains('%') && self.is_told(&decode_fully(&text))
+    }
+
+    /// Whether a text has any of it as it is.
+    pub fn is_told(&self, text: &str) -> bool {
+        self.0.iter().any(|pattern| pattern.is_in(text.as_bytes()))
     }
 
     /// A scan for it.
@@ -124,7 +151,8 @@ impl Scan {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scan, Wanted};
+    use super::{Scan, Wanted, drop_lines};
+    use http::header::{HeaderMap, HeaderValue};
 
     const TOKEN: &str = "eyJhIjox.eyJzdWIi.c2lnbmF0dXJl";
 
@@ -191,11 +219,25 @@ mod tests {
     #[test]
     fn headers_are_looked_through_decoded_too() {
         let wanted = Wanted::new(TOKEN);
+        let is_in = |text: &str| wanted.is_in(&HeaderValue::from_str(text).unwrap());
+        let mut headers = HeaderMap::new();
         for value in [TOKEN.to_owned(), format!("/x?tenant={TOKEN}"), "a=c2lnbmF0dXJl".to_owned()] {
-            assert!(wanted.is_in(value.as_bytes()), "{value}");
             let encoded = value.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02x}"));
-            assert!(wanted.is_in(encoded.as_bytes()) && wanted.is_in(encoded.replace('%', "%25").as_bytes()));
+            for value in [encoded.replace('%', "%25"), encoded, value] {
+                assert!(is_in(&value), "{value}");
+                headers.append("x-one", HeaderValue::try_from(value.as_str()).unwrap());
+                headers.append("x-two", HeaderValue::try_from(value).unwrap());
+                headers.append("x-two", HeaderValue::from_static("kept"));
+            }
         }
-        assert!(!wanted.is_in(b"/x?tenant=other") && !wanted.is_in(b"") && !wanted.is_in(b"%"));
+        for value in ["/x?tenant=other", "", "%"] {
+            assert!(!is_in(value), "{value}");
+            headers.append("x-one", HeaderValue::from_static(value));
+        }
+        drop_lines(&mut headers, |text| wanted.is_told(text));
+        let of = |name: &str| {
+            headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!((of("x-one"), of("x-two").len()), (vec!["/x?tenant=other", "", "%"], 9));
     }
 }

@@ -3,7 +3,7 @@
 use super::arriving::Arriving;
 use super::body::{Body, Trailers};
 use super::client::Client;
-use super::conceal::Wanted;
+use super::conceal::{Wanted, drop_lines};
 use super::download::Download;
 use super::forward::{ForwardError, accept_switch, heed, with_body};
 use super::headers;
@@ -12,9 +12,7 @@ use super::tunnel::Switch;
 use crate::config::model::Timeouts;
 use crate::protected::Protected;
 use crate::token::TenantToken;
-use http::header::{
-    CONTENT_ENCODING, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE, TRAILER,
-};
+use http::header::{CONTENT_ENCODING, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE, TRAILER};
 use http::{Request, Response, Uri, Version};
 
 /// How often Pandium may redirect with the token in the address.
@@ -81,7 +79,7 @@ impl Way<'_> {
         for _ in 0..=MOST_HOPS {
             let answer = self.ask(&at, dressed, &own).await?;
             let view = View { at: &at, ..view };
-            let next = answer.headers().get(LOCATION).filter(|location| wanted.is_in(location.as_bytes()));
+            let next = answer.headers().get(LOCATION).filter(|location| wanted.is_in(location));
             let Some(next) = next.filter(|_| answer.status().is_redirection()) else {
                 return self.conceal(answer, &wanted, &at, cookies);
             };
@@ -89,7 +87,7 @@ impl Way<'_> {
                 next.to_str().ok().and_then(|next| view.at_pandium(next)).ok_or(ForwardError::Astray)?;
             for line in answer.headers().get_all(SET_COOKIE) {
                 own.take(line);
-                cookies.extend(seal.set_cookie(line, &view).filter(|line| !wanted.is_in(line.as_bytes())));
+                cookies.extend(seal.set_cookie(line, &view).filter(|line| !wanted.is_in(line)));
             }
             next.truncate(next.find('#').unwrap_or(next.len()));
             at = next;
@@ -123,26 +121,10 @@ impl Way<'_> {
         parts.version = Version::HTTP_11;
         headers::prepare_response(&mut parts.headers, &Protected::default());
         parts.headers.remove(TRAILER);
-        drop_lines(&mut parts.headers, wanted);
+        drop_lines(&mut parts.headers, |text| wanted.is_told(text));
         let body = Body::concealing(body, self.timeouts.stall, wanted.scan());
         let path = at.split('?').next().unwrap_or_default().to_owned();
         Ok(Fetched { answer: Response::from_parts(parts, body), at: path, cookies })
-    }
-}
-
-/// Drops every line that has the token in it.
-fn drop_lines(headers: &mut HeaderMap, wanted: &Wanted) {
-    let names: Vec<HeaderName> = headers.keys().cloned().collect();
-    for name in names {
-        if !headers.get_all(&name).iter().any(|value| wanted.is_in(value.as_bytes())) {
-            continue;
-        }
-        let clean: Vec<HeaderValue> =
-            headers.get_all(&name).iter().filter(|value| !wanted.is_in(value.as_bytes())).cloned().collect();
-        headers.remove(&name);
-        for value in clean {
-            headers.append(name.clone(), value);
-        }
     }
 }
 

@@ -108,6 +108,23 @@ impl Signer {
         sign(self).as_ref() == sign(other).as_ref()
     }
 
+    /// Whether this text has a token in it that this key has signed.
+    pub fn has_signed_in(&self, text: &str) -> bool {
+        let of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let header = std::str::from_utf8(HEADER).unwrap_or_default();
+        text.match_indices(header).any(|(at, _)| {
+            let rest = text.get(at..).unwrap_or_default();
+            let end = rest.bytes().position(|byte| !of_token(byte)).unwrap_or(rest.len());
+            let mut parts = rest.get(..end).unwrap_or_default().splitn(3, '.');
+            let (Some(head), Some(payload), Some(signature)) = (parts.next(), parts.next(), parts.next())
+            else {
+                return false;
+            };
+            let signed = hmac::sign(&self.key, format!("{head}.{payload}").as_bytes());
+            signature.starts_with(&URL_SAFE_NO_PAD.encode_to_string(signed.as_ref()))
+        })
+    }
+
     /// The key's length in bytes.
     pub fn key_length(&self) -> usize {
         self.length
@@ -306,6 +323,26 @@ mod tests {
         let location = token.into_location().unwrap();
         assert!(location.is_sensitive());
         assert_eq!(location.to_str().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_token_of_its_own_is_known_in_any_surroundings() {
+        let token = mint(None, Around { before: "", after: "" });
+        let token = token.expose();
+        let signer = Signer::new(&Secret::new(KEY.to_vec()));
+        for text in [
+            token.to_owned(),
+            format!("/x?tenant={token}&y"),
+            format!("a={token}; Path=/"),
+            format!("{token}.x"),
+        ] {
+            assert!(signer.has_signed_in(&text), "{text}");
+        }
+        let other = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c";
+        assert!(signer.has_signed_in(&format!("{other} {token}")));
+        for text in ["", other, &token[..token.len() - 1], &token[1..], &token.replace("bpiI", "bpiJ")] {
+            assert!(!signer.has_signed_in(text), "{text}");
+        }
     }
 
     #[test]

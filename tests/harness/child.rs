@@ -139,6 +139,11 @@ impl Serving {
         address_in(&self.line(&["health", "listen"]))
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The processor time it has taken so far.
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
@@ -166,12 +171,7 @@ impl Serving {
 
     /// Asks it to end.
     pub fn terminate(&self) {
-        self.signal("TERM");
-    }
-
-    /// Sends it a signal.
-    pub fn signal(&self, name: &str) {
-        let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
+        let status = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
         assert!(status.unwrap().success());
     }
 

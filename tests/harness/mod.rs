@@ -190,6 +190,11 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// One from this peer, to a program at this address.
+    pub fn at(from: &str, address: SocketAddr) -> Self {
+        Self { from: from.to_owned(), to: Entrance::Tcp(address), door: Door::Install, kept: None }
+    }
+
     /// Connects before there is anything to send.
     pub async fn connect(&mut self) {
         let connection = self.to.connect(&self.from).await;

@@ -3,7 +3,8 @@
 use crate::harness::app::Answer;
 use crate::harness::certs::Authority;
 use crate::harness::child::Scratch;
-use crate::harness::{App, Message, SECRET, Sidecar, Visitor, changed, fixture, joined};
+use crate::harness::script::Scripted;
+use crate::harness::{App, INSTALL, Message, SECRET, Sidecar, TRUSTED, Visitor, changed, fixture, joined};
 
 /// Where Pandium's pages are in the tests of a host of their own.
 pub const HOST: &str = "integrations.test";
@@ -73,6 +74,22 @@ pub async fn scene_with(mount: Mount, answer: Answer, changes: &[(&str, &str)]) 
     Scene { app, pandium, sidecar, mount, _scratch: scratch }
 }
 
+/// The file where everything is proxied, and Pandium speaks plainly.
+pub fn plain(mount: Mount, app: std::net::SocketAddr, pandium: std::net::SocketAddr) -> String {
+    let pages = format!("base_url: http://{pandium}\n  proxy: {}", mount.text());
+    changed(&fixture(app), &[("environment: sandbox", &pages)]) + "routes: { install: { deliver: proxy } }\n"
+}
+
+/// A Pandium that does as it is told, and somebody who has opened it.
+pub async fn opened(mount: Mount, pandium: &Scripted, changes: &[(&str, &str)]) -> (App, Sidecar, Browser) {
+    let app = App::start().await;
+    let sidecar = Sidecar::start(&changed(&plain(mount, app.address, pandium.address), changes)).await;
+    let mut browser = Browser::new(mount, sidecar.visitor(TRUSTED), "42");
+    let page = browser.install().await;
+    assert!(page.status() < 400, "{}", page.text());
+    (app, sidecar, browser)
+}
+
 /// The header by which the edge says who it is.
 pub fn tenant(id: &str) -> String {
     format!("X-Tenant-Id: {id}")
@@ -85,19 +102,14 @@ impl Scene {
     }
 
     /// A browser of somebody's, behind the edge.
-    pub fn browser(&self, tenant_id: &str) -> Browser<'_> {
-        Browser {
-            scene: self,
-            visitor: self.sidecar.visitor(crate::harness::TRUSTED),
-            lines: vec![tenant(tenant_id), "X-Forwarded-Proto: https".to_owned()],
-            cookies: Vec::new(),
-        }
+    pub fn browser(&self, tenant_id: &str) -> Browser {
+        Browser::new(self.mount, self.sidecar.visitor(TRUSTED), tenant_id)
     }
 }
 
 /// Somebody with a cookie jar.
-pub struct Browser<'s> {
-    scene: &'s Scene,
+pub struct Browser {
+    mount: Mount,
     visitor: Visitor,
     /// What the edge adds.
     pub lines: Vec<String>,
@@ -105,7 +117,13 @@ pub struct Browser<'s> {
     pub cookies: Vec<(String, String, String)>,
 }
 
-impl Browser<'_> {
+impl Browser {
+    /// One behind the edge.
+    pub fn new(mount: Mount, visitor: Visitor, tenant_id: &str) -> Self {
+        let lines = vec![tenant(tenant_id), "X-Forwarded-Proto: https".to_owned()];
+        Self { mount, visitor, lines, cookies: Vec::new() }
+    }
+
     /// Somebody else comes to this browser.
     pub fn becomes(&mut self, tenant_id: &str) {
         self.lines[0] = tenant(tenant_id);
@@ -113,12 +131,12 @@ impl Browser<'_> {
 
     /// Opens an integration.
     pub async fn install(&mut self) -> Message {
-        self.get(crate::harness::INSTALL, &[]).await
+        self.get(INSTALL, &[]).await
     }
 
     /// Opens one of Pandium's pages.
     pub async fn page(&mut self, path: &str) -> Message {
-        let path = self.scene.mount.at(path);
+        let path = self.mount.at(path);
         self.get(&path, &[]).await
     }
 
@@ -138,16 +156,21 @@ impl Browser<'_> {
         let cookies = (!pairs.is_empty()).then(|| format!("Cookie: {}", pairs.join("; ")));
         let own = self.lines.iter().map(String::as_str).chain(cookies.as_deref());
         let all: Vec<&str> = own.chain(lines.iter().copied()).collect();
-        self.scene.mount.asking(method, path, &all)
+        self.mount.asking(method, path, &all)
     }
 
     /// Sends a request, and keeps the cookies of the answer.
     pub async fn send(&mut self, path: &str, request: &str) -> Message {
         let answer = self.visitor.send(request).await;
+        self.keep_all(path, &answer);
+        answer
+    }
+
+    /// Keeps the cookies of an answer.
+    pub fn keep_all(&mut self, path: &str, answer: &Message) {
         for line in answer.values("set-cookie") {
             self.keep(path, line);
         }
-        answer
     }
 
     fn keep(&mut self, path: &str, line: &str) {
@@ -174,7 +197,8 @@ impl Browser<'_> {
 /// The token in a request to Pandium, checked by its key.
 pub fn token_in(asked: &Message) -> Option<String> {
     let (_, rest) = asked.first_line().split_once("tenant=")?;
-    let token = rest.split(['&', ' ']).next().unwrap().to_owned();
+    let written = rest.split(['&', ' ']).next().unwrap();
+    let token = String::from_utf8(percent_encoding::percent_decode_str(written).collect()).unwrap();
     let secret = pandium_sidecar::redact::Secret::new(SECRET.as_bytes().to_vec());
     pandium_sidecar::token::verify(&token, &secret).unwrap();
     Some(token)

@@ -7,9 +7,13 @@
     clippy::indexing_slicing,
     reason = "a test may panic"
 )]
+#![allow(clippy::unnecessary_wraps, reason = "what a stand-in says is one `Answer` of many")]
 
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod flows;
 mod kit;
+mod leaks;
 mod pages;
+mod sessions;

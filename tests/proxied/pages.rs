@@ -4,7 +4,6 @@ use crate::harness::{INSTALL, Message, TRUSTED, assert_refused, request};
 use crate::kit::{BOTH, HOST, Mount, said, scene, tenant, token_in};
 
 /// A set-up page that keeps its visitor in a cookie, and says whom it knows.
-#[allow(clippy::unnecessary_wraps, reason = "it is one `Answer` of many")]
 fn pandium(asked: &Message) -> Option<Vec<u8>> {
     if token_in(asked).is_some() {
         let cookies = ["Set-Cookie: session=s1; Path=/; HttpOnly; Secure", "Location: /acme/tenants/1121"];

@@ -13,5 +13,3 @@ mod harness;
 mod adopt;
 mod files;
 mod kit;
-mod load;
-mod program;

@@ -9,6 +9,7 @@ use crate::proxy;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
+use crate::proxy::conceal::drop_lines;
 use crate::proxy::forward::ForwardError;
 use crate::proxy::pandium::Way;
 use crate::proxy::rewrite::{Dressed, Manner, Mismatch, Origin, Seal, View, dress_answer, dress_request};
@@ -273,6 +274,10 @@ impl Service {
         let request = Request::from_parts(visit.parts.clone(), body);
         match stage.way.pass(request, at, dressed, &visit.origin.switch).await {
             Ok(mut response) => {
+                // Nobody remembers the token here; but it would be known again, and has no business here.
+                if let Some(signer) = &stage.account.secret.signer {
+                    drop_lines(response.headers_mut(), |text| signer.has_signed_in(text));
+                }
                 let gone = visit.jar.expired(Some(seal), visit.parts.uri.path(), view, self.manner(visit));
                 stage.dress(&mut response, view, seal, gone);
                 Answered::new(response, "passed")
