@@ -297,12 +297,12 @@ impl Running {
             }
             Err(invalid) => {
                 let errors: Vec<_> = invalid.errors().collect();
+                self.status.failed(&errors.join("\n"));
                 for error in &errors {
                     tracing::error!("{error}");
                 }
                 let generation = self.edition.generation.number();
                 tracing::error!(generation, "the newest files are not served, this generation serves on");
-                self.status.failed(&errors.join("\n"));
             }
         }
     }

@@ -171,7 +171,12 @@ impl Serving {
 
     /// Asks it to end.
     pub fn terminate(&self) {
-        let status = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
         assert!(status.unwrap().success());
     }
 

@@ -13,3 +13,5 @@ mod harness;
 mod adopt;
 mod files;
 mod kit;
+mod load;
+mod program;

@@ -78,7 +78,7 @@ def good_files():
     """Every configuration that stands somewhere as an example, by name."""
     listed = [ROOT / "config.yaml", ROOT / "src/cli/demo/demo.yaml", ROOT / "benches/mint.yaml"]
     listed += sorted((ROOT / "deploy").rglob("*.yaml")) + sorted((ROOT / "tests/cli/files").glob("*.yaml"))
-    listed.append(ROOT / "tests/schema/rest.yaml")
+    listed += sorted((ROOT / "tests/schema").glob("*.yaml"))
     texts = {str(path.relative_to(ROOT)): path.read_text() for path in listed}
     texts = {name: text for name, text in texts.items() if re.search(r"^version: 1\b", text, re.M)}
     texts.pop("tests/cli/files/health.yaml")
@@ -207,6 +207,8 @@ SEEDS = [
     "tests/cli/files/probe.yaml",
     "tests/cli/files/jwt.yaml",
     "tests/schema/rest.yaml",
+    "tests/schema/proxied-host.yaml",
+    "tests/schema/proxied-path.yaml",
 ]
 
 
