@@ -38,6 +38,7 @@ FIXTURES = {
     "mediawiki-probe": wikis.mediawiki,
     **deploy.FIXTURES,
     "systemd-unit": systemd.unit,
+    "systemd-reload": systemd.reload,
 }
 
 
