@@ -22,8 +22,8 @@ PLAYED = set()
 ELSEWHERE = {
     "identity": "tests/jwt/examples.rs feeds each file with tokens of its issuer",
     "compose.yaml": ".ci/run has dclint read it, and tests/deploy.rs holds what it promises",
-    "kubernetes": "the checks of manifests in .ci/run",
-    "helm": "the same",
+    "kubernetes": "tests/kubernetes and tests/kubernetes.rs",
+    "helm": "tests/kubernetes",
     "traefik": "nobody: there is no package to run, and each file says so",
 }
 SUBS = {claims["sub"] for claims in (ZOE, GRACE, LENA)}
