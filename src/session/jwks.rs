@@ -87,17 +87,18 @@ impl Source {
         self.verifier.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fetches the keys for the first time, before anybody needs them.
+    /// Fetches the keys before anybody needs them, unless that was just done.
     pub async fn prime(&self) {
         self.ask_for_token(Instant::now()).await;
     }
 
     /// Keeps the keys fresh, for ever.
     pub async fn keep(self: Arc<Self>) {
+        self.prime().await;
         loop {
-            self.ask(&mut *self.asked.lock().await, Instant::now()).await;
             let wait = if self.verifier().count_keys() == 0 { WITHOUT } else { EVERY };
             tokio::time::sleep(wait).await;
+            self.ask(&mut *self.asked.lock().await, Instant::now()).await;
         }
     }
 

@@ -69,18 +69,20 @@ impl Name {
 pub struct ClientTls {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
+    roots: Arc<RootCertStore>,
     authorities: Arc<str>,
 }
 
 impl ClientTls {
     /// Connects to the server of this name, if one of these says that it is.
     pub fn new(Name(name): Name, authorities: Authorities) -> Result<Self, LibraryFault> {
+        let roots = Arc::new(authorities.roots);
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(authorities.roots)
+            .with_root_certificates(Arc::clone(&roots))
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), name, authorities: authorities.shown.into() })
+        Ok(Self { config: Arc::new(config), name, roots, authorities: authorities.shown.into() })
     }
 
     /// Shakes hands over a connection.
@@ -107,10 +109,11 @@ impl fmt::Debug for ClientTls {
     }
 }
 
-/// Two that were made alike are two all the same: each keeps tickets of its own.
+/// Two that connect to the same server on the same authorities' word are one: it does not matter whose
+/// tickets are taken up again.
 impl PartialEq for ClientTls {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && Arc::ptr_eq(&self.config, &other.config)
+        self.name == other.name && self.roots.roots == other.roots.roots
     }
 }
 

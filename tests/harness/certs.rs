@@ -5,11 +5,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
     date_time_ymd,
 };
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::sync::Arc;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Whoever signs certificates.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -36,6 +36,21 @@ impl Authority {
 
     pub fn certificate(&self) -> CertificateDer<'static> {
         self.0.der().clone()
+    }
+
+    /// A client that believes it, and shows this where it is asked.
+    pub fn connector(&self, shown: Option<&Identity>) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate()).unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match shown {
+            Some(it) => builder.with_client_auth_cert(vec![it.certificate.clone()], it.key_der()).unwrap(),
+            None => builder.with_no_client_auth(),
+        };
+        TlsConnector::from(Arc::new(config))
     }
 
     /// A certificate of these names; addresses are such.

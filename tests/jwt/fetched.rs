@@ -69,6 +69,28 @@ async fn keys_are_fetched_once_and_tokens_make_us_ask_seldom() {
     assert_eq!(server.count(), 1);
 }
 
+/// A reload asks nobody for what is there, and another address before anybody needs it.
+#[tokio::test]
+async fn keys_outlive_a_reload_that_leaves_their_source() {
+    let (one, two) = (Issuer::p256(), Issuer::p256());
+    say("/outlive", "200 OK", &jwks(&[one.jwk(Some("1"))]));
+    say("/moved", "200 OK", &jwks(&[two.jwk(Some("2"))]));
+    let (server, mut sidecar) = pair("/outlive").await;
+    assert_minted(&install(&sidecar, &one, "1").await, "before");
+    let mut kept = text(&server, "/outlive");
+    kept.push_str("limits: { url_bytes: 7000 }\n");
+    sidecar.adopt(&kept).await;
+    assert_minted(&install(&sidecar, &one, "1").await, "after");
+    assert_eq!(server.count(), 1, "nobody had to be asked again");
+    sidecar.adopt(&text(&server, "/moved")).await;
+    assert_eq!((server.count(), server.last().first_line()), (2, "GET /moved HTTP/1.1"));
+    assert_minted(&install(&sidecar, &two, "2").await, "the new");
+    assert_refused(&install(&sidecar, &one, "1").await, 401, "signed-out", "the old");
+    // By other algorithms other keys are of use.
+    sidecar.adopt(&changed(&text(&server, "/moved"), &[("ES256", "ES256, ES384")])).await;
+    assert_eq!(server.count(), 3);
+}
+
 #[tokio::test]
 async fn a_new_key_counts_once_it_may_be_asked_for_and_an_old_one_while_nobody_answers() {
     let (one, two) = (Issuer::p256(), Issuer::p256());

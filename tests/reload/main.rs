@@ -15,3 +15,4 @@ mod files;
 mod kit;
 mod load;
 mod program;
+mod tls;
