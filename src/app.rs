@@ -7,7 +7,7 @@ use crate::server::admin::{self, Desk};
 use crate::server::connection::{Bounds, Origin, Phase};
 use crate::server::edition::{self, Edition, Post, Turn};
 use crate::server::listener::{Bound, Listener, Manner, Shared};
-use crate::server::metrics::Metrics;
+use crate::server::record::Records;
 use crate::server::room::Room;
 use crate::server::status::{AccountKey, Status};
 use crate::server::worker::Worker;
@@ -74,14 +74,14 @@ pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, Sta
     let (admin_phase, admin_phases) = watch::channel(Phase::Serving);
     let status = Status::new(&config);
     let room = Room::new(config.limits.connections);
-    let metrics = Arc::new(Metrics::new(room.clone()));
-    let desk = Desk { status: status.clone(), metrics: Arc::clone(&metrics) };
+    let records = Arc::new(Records::new(room.clone()));
+    let desk = Desk { status: status.clone(), records: Arc::clone(&records) };
     let admin_worker = match &admin {
         Some(listener) => Some(start_admin(listener, desk, admin_phases)?),
         None => None,
     };
     let fixed = Fixed::of(&config);
-    let edition = Arc::new(Edition::first(config, metrics));
+    let edition = Arc::new(Edition::first(config, records));
     let workers = (0..workers.get())
         .map(|_| Crew::start(&listeners, &room, &edition, &phases))
         .collect::<Result<_, _>>()?;
@@ -147,8 +147,8 @@ fn start_admin(
     phases: watch::Receiver<Phase>,
 ) -> Result<Worker, StartError> {
     let handler = move || {
-        move |_, request| {
-            let answer = admin::answer(&request, &desk);
+        move |origin: Arc<Origin>, request| {
+            let answer = admin::answer(&request, origin.peer, &desk);
             async move { answer }
         }
     };

@@ -14,6 +14,7 @@ use crate::claims::{Fault, Inputs, Used};
 use crate::config::model::{
     Account, Address, Carrier, From, Integration, Integrations, Jwt, LoginPart, Policy, Target,
 };
+use crate::evidence::{Finding, State};
 use crate::protected::{Breach, Protected};
 use crate::query::{self, TOKEN};
 use crate::refusal::{Code, Refusal};
@@ -110,7 +111,7 @@ fn check_carriers(policy: &Policy, head: Head<'_>, trusted: Option<TrustedPeer>)
     trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
     match &policy.from {
         From::Jwt(Jwt { carrier: Carrier::Header { protected, .. }, .. }) => {
-            refuse_breach(protected, head.headers)
+            refuse_breach(policy, protected, head.headers)
         }
         _ => Ok(()),
     }
@@ -118,7 +119,8 @@ fn check_carriers(policy: &Policy, head: Head<'_>, trusted: Option<TrustedPeer>)
 
 /// RFC 9112 §3.2: one `Host`, which agrees with the target where that names one too.
 fn check_host(head: Head<'_>) -> Result<(), Refusal> {
-    let refuse = |detail: &'static str| Err(Refusal::new(Code::BadHost, detail).source("host"));
+    let refuse =
+        |detail: &'static str| Err(Refusal::new(Code::BadHost, detail).about(Finding::of("header host")));
     let mut hosts = head.headers.get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
@@ -239,17 +241,19 @@ pub fn untrusted(policy: &Policy, caller: Caller<'_>) -> Refusal {
 
 /// A trusted peer's request may carry each identity header once, under its own name.
 fn check_hygiene(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
-    refuse_breach(&policy.protected, headers)
+    refuse_breach(policy, &policy.protected, headers)
 }
 
-fn refuse_breach(protected: &Protected, headers: &HeaderMap) -> Result<(), Refusal> {
+fn refuse_breach(policy: &Policy, protected: &Protected, headers: &HeaderMap) -> Result<(), Refusal> {
     let Some(breach) = protected.breach(headers) else { return Ok(()) };
-    let (code, detail, name) = match breach {
-        Breach::Nominated(name) => (Code::NominatedHeader, "named in Connection", name),
-        Breach::Aliased(name) => (Code::AliasHeader, "sent in another spelling too", name),
-        Breach::Doubled(name) => (Code::DuplicateHeader, "sent more than once", name),
+    let (code, detail, state, name) = match breach {
+        Breach::Nominated(name) => (Code::NominatedHeader, "named in Connection", State::Nominated, name),
+        Breach::Aliased(name) => (Code::AliasHeader, "sent in another spelling too", State::Aliased, name),
+        Breach::Doubled(name) => (Code::DuplicateHeader, "sent more than once", State::Doubled, name),
     };
-    Err(Refusal::new(code, detail).source(format!("header {name}")))
+    let field = policy.fields.iter().find(|field| field.source.is_header(name));
+    let finding = field.map_or_else(|| Finding::of(format!("header {name}")), |field| field.finding(state));
+    Err(Refusal::new(code, detail).about(finding.state(state)))
 }
 
 impl Integrations {
@@ -388,7 +392,7 @@ fn refuse_claim(policy: &Policy, fault: &Fault) -> Refusal {
         _ => None,
     };
     match field {
-        Some(field) => refusal.about(&field.name, field.source.to_string(), field.place),
+        Some(field) => refusal.about(field.finding(State::Present)),
         None => refusal,
     }
 }

@@ -1,5 +1,6 @@
 //! Session fields: what is known of a visitor, and how each fact is read from raw bytes.
 
+use crate::evidence::{Finding, State};
 use crate::place::Place;
 use crate::value::{Kind, MAX_ITEMS, Value, parse_bool, parse_int, parse_json, split, unwelcome};
 use http::HeaderName;
@@ -31,6 +32,13 @@ impl Source {
             Self::Header { name, .. } => name.as_str(),
             Self::Cookie(name) | Self::Json(name) | Self::Claim(name) => name,
         }
+    }
+}
+
+impl Source {
+    /// Whether it is this header.
+    pub fn is_header(&self, other: &HeaderName) -> bool {
+        matches!(self, Self::Header { name, .. } if name == other)
     }
 }
 
@@ -137,7 +145,51 @@ pub enum Flaw {
     Items,
 }
 
+impl Flaw {
+    /// The same as a state.
+    fn state(&self) -> State {
+        match *self {
+            Self::TooLong { len, .. } => State::TooLong(len),
+            Self::Byte { byte, at, .. } => State::Byte { byte, at },
+            Self::Character { code, at, .. } => State::Character { code, at },
+            Self::Type(kind) => State::Not(kind),
+            Self::Items => State::TooMany,
+        }
+    }
+}
+
+/// How a field's value was found.
+pub fn state(value: Option<&Value<'_>>) -> State {
+    match value {
+        None => State::Absent,
+        Some(Value::Text(text)) => State::Text(text.len()),
+        Some(Value::List(items)) => State::List(items.len()),
+        Some(Value::Int(_) | Value::Bool(_) | Value::Json(_)) => State::Present,
+    }
+}
+
+/// How what may be a field's value was found; none where there is nothing to read.
+pub fn found(read: Option<&Result<Option<Value<'_>>, Flaw>>) -> State {
+    match read {
+        None => State::Absent,
+        Some(Ok(None)) => State::Nothing,
+        Some(Ok(value)) => state(value.as_ref()),
+        Some(Err(flaw)) => flaw.state(),
+    }
+}
+
 impl Field {
+    /// What is found where this field is read from.
+    pub fn finding(&self, state: State) -> Finding {
+        let (field, source) = (Some(self.name.clone()), self.source.to_string());
+        Finding { field, source, state: Some(state), place: Some(self.place) }
+    }
+
+    /// What was found, where reading failed.
+    pub fn flawed(&self, flaw: &Flaw) -> Finding {
+        self.finding(flaw.state())
+    }
+
     /// Reads a raw value: `Ok(None)` where it means "none".
     pub fn read<'a>(&self, raw: &'a [u8]) -> Result<Option<Value<'a>>, Flaw> {
         self.check_length(raw.len())?;

@@ -3,6 +3,7 @@
 //! lowest first, and use only what stands on floors below their own.
 
 // Floor 0: vocabulary and instruments.
+pub mod evidence;
 pub mod place;
 pub mod redact;
 pub mod refusal;

@@ -1,6 +1,6 @@
 //! Why a visitor got no token: a stable code, and evidence that holds no value.
 
-use crate::place::Place;
+use crate::evidence::{Evidence, Finding};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -104,33 +104,16 @@ pub struct Refusal {
     pub evidence: Box<Evidence>,
 }
 
-/// What led to a refusal. Names and states of things, never a value of one.
-#[derive(Debug, Default)]
-pub struct Evidence {
-    /// One sentence for the operator.
-    pub detail: Cow<'static, str>,
-    /// The session field concerned.
-    pub field: Option<String>,
-    /// The header, cookie or claim concerned.
-    pub source: Option<String>,
-    /// Where the configuration file speaks of it.
-    pub place: Option<Place>,
-    /// Whether somebody answered too late, rather than wrongly.
-    pub late: bool,
-}
-
 impl Refusal {
     /// A refusal that needs one sentence of explanation.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, evidence: Box::new(Evidence { detail: detail.into(), ..Evidence::default() }) }
     }
 
-    /// Names the session field, the place it comes from, and its place in the file.
+    /// Says what it is about.
     #[must_use]
-    pub fn about(mut self, field: &str, source: impl Into<String>, place: Place) -> Self {
-        self.evidence.field = Some(field.to_owned());
-        self.evidence.source = Some(source.into());
-        self.evidence.place = Some(place);
+    pub fn about(mut self, finding: Finding) -> Self {
+        self.evidence.finding = Some(finding);
         self
     }
 
@@ -138,13 +121,6 @@ impl Refusal {
     #[must_use]
     pub fn late(mut self, late: bool) -> Self {
         self.evidence.late = late;
-        self
-    }
-
-    /// Names the header concerned, where no field is.
-    #[must_use]
-    pub fn source(mut self, source: impl Into<String>) -> Self {
-        self.evidence.source = Some(source.into());
         self
     }
 }

@@ -6,4 +6,4 @@ mod id;
 pub mod log;
 mod outlet;
 
-pub use id::RequestId;
+pub use id::{Mark, RequestId, Trace};

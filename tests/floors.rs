@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module's floor. Halves tell 1a from 1b.
 const FLOORS: &[(&str, f32)] = &[
+    ("evidence", 0.0),
     ("place", 0.0),
     ("redact", 0.0),
     ("slug", 0.0),
@@ -44,8 +45,10 @@ const FLOORS: &[(&str, f32)] = &[
 
 /// What stands beside another and may be used by it all the same, with the reason.
 const ALLOWED: &[(&str, &str)] = &[
-    // A refusal says where the file speaks of it: two words of one vocabulary.
-    ("refusal", "place"),
+    // What was found says where the file speaks of it, and a refusal what was found: words of one
+    // vocabulary.
+    ("evidence", "place"),
+    ("refusal", "evidence"),
     // A connection may be an encrypted one.
     ("stream", "tls"),
     // A session that the app is asked for is asked for over the app's own connections.

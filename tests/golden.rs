@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use pandium_sidecar::config;
 use pandium_sidecar::config::model::{Delivery, From, Policy};
 use pandium_sidecar::decide::{self, Ask, Head, Minting, Screened};
+use pandium_sidecar::evidence::Finding;
 use pandium_sidecar::refusal::Refusal;
 use pandium_sidecar::session::answer::Answer;
 use pandium_sidecar::session::{self, probe};
@@ -180,9 +181,13 @@ fn mint(
 fn describe(refusal: &Refusal) -> String {
     let evidence = &refusal.evidence;
     let mut text = format!("{}: {}\n", refusal.code, evidence.detail);
-    for (word, value) in [("field", &evidence.field), ("source", &evidence.source)] {
-        if let Some(value) = value {
-            writeln!(text, "{word}: {value}").unwrap();
+    if let Some(Finding { field, source, state, .. }) = &evidence.finding {
+        let state = state.map(|state| state.to_string());
+        for (word, value) in [("field", field.as_ref()), ("source", Some(source)), ("state", state.as_ref())]
+        {
+            if let Some(value) = value {
+                writeln!(text, "{word}: {value}").unwrap();
+            }
         }
     }
     text

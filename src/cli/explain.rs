@@ -4,10 +4,9 @@ use super::hidden::{Hidden, is_sensitive};
 use crate::claims::{Explained, Outcome, Used};
 use crate::config::model::Policy;
 use crate::decide::{self, Minting};
-use crate::fields::{Field, Flaw, Source};
+use crate::fields::{self, Field, Source};
 use crate::place::Place;
 use crate::session::answer::Answer;
-use crate::value;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -74,26 +73,18 @@ pub(super) fn fields(policy: &Policy, answer: &Answer) -> String {
 fn field_row(field: &Field, answer: &Answer) -> [String; 3] {
     let state = match &field.source {
         Source::Header { name, .. } => {
-            state(answer.headers.get(name).map(|value| field.read(value.as_bytes())))
+            let found = answer.headers.get(name).map(|value| field.read(value.as_bytes()));
+            Some(fields::found(found.as_ref()))
         }
         Source::Json(pointer) => {
             let found = answer.json.as_ref().and_then(|json| json.pointer(pointer));
-            state(found.map(|json| field.read_json(json)))
+            Some(fields::found(found.map(|json| field.read_json(json)).as_ref()))
         }
-        Source::Cookie(_) => "a cookie".to_owned(),
-        Source::Claim(_) => "of the token".to_owned(),
+        // They are not the answer's.
+        Source::Cookie(_) | Source::Claim(_) => None,
     };
+    let state = state.map_or("not looked at".to_owned(), |state| state.to_string());
     [format!("session.{}", field.name), state, field.source.to_string()]
-}
-
-/// What was read, without the value.
-fn state(read: Option<Result<Option<value::Value<'_>>, Flaw>>) -> String {
-    match read {
-        None => "absent".to_owned(),
-        Some(Ok(None)) => "there, and means none".to_owned(),
-        Some(Ok(Some(value))) => format!("present: {value:?}"),
-        Some(Err(flaw)) => format!("refused: {flaw}"),
-    }
 }
 
 fn table(rows: &[[String; 3]]) -> String {

@@ -2,6 +2,7 @@
 
 use crate::config::model::{From, Policy};
 use crate::decide::{self, Head, Minting, Screened};
+use crate::evidence::Finding;
 use crate::refusal::{Code, Refusal};
 use crate::session;
 use crate::session::answer::Answer;
@@ -151,11 +152,12 @@ impl<'w> Visit<'w> {
 /// The code and why, where a visitor would get the code alone: a line, and what it is about below.
 pub(super) fn told(refusal: &Refusal, file: &str) -> String {
     let evidence = &refusal.evidence;
-    let place = evidence.place.map(|place| format!(" ({file}:{})", place.line)).unwrap_or_default();
-    let about = match (&evidence.field, &evidence.source) {
-        (Some(field), Some(source)) => format!("  session.{field}, from {source}{place}\n"),
-        (None, Some(source)) => format!("  {source}\n"),
-        (_, None) => String::new(),
-    };
+    let about = evidence.finding.as_ref().map(|Finding { field, source, state, place }| {
+        let field = field.as_ref().map(|field| format!("session.{field}, from ")).unwrap_or_default();
+        let place = place.map(|place| format!(" ({file}:{})", place.line)).unwrap_or_default();
+        let state = state.map(|state| format!(": {state}")).unwrap_or_default();
+        format!("  {field}{source}{place}{state}\n")
+    });
+    let about = about.unwrap_or_default();
     format!("{}: {}\n{about}", refusal.code, evidence.detail)
 }

@@ -128,7 +128,7 @@ fn load_bytes(
     let problems = Problems::default();
     let config = file::parse(&source, &problems).and_then(|mut tree| {
         env::resolve(&mut tree, options.env, &problems);
-        root::read(&Reader::root(&tree, &problems), &root::Surroundings { options, dir, disk: &disk })
+        root::read(&Reader::root(&tree, &problems), &root::Surroundings { options, name, dir, disk: &disk })
     });
     let failed = problems.errors() > 0;
     let found = problems.into_sorted(&source);

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// Everything that `serve` needs.
 pub struct Config {
+    /// The file's name, as it was given.
+    pub file: Arc<str>,
     /// `listen`
     pub listen: Vec<Listen>,
     /// `admin`, unless it is off.

@@ -18,6 +18,8 @@ use std::path::Path;
 pub struct Surroundings<'a> {
     /// What a load may use.
     pub options: &'a Options<'a>,
+    /// What the file is called.
+    pub name: &'a str,
     /// Where the file is: what it names is named from there.
     pub dir: &'a Path,
     /// Where files are read.
@@ -41,6 +43,7 @@ pub fn read(root: &Reader<'_>, around: &Surroundings<'_>) -> Option<Config> {
     version?;
     let listen = listen.map(|of_file| around.options.listen.map_or(of_file, |flag| vec![flag.clone()]));
     let config = Config {
+        file: around.name.into(),
         listen: listen?,
         admin: admin?,
         upstream: upstream?,

@@ -2,6 +2,7 @@
 
 use super::{Ask, Head, refuse_claim};
 use crate::config::model::{Account, Choice, Policy, Target};
+use crate::evidence::{Finding, State};
 use crate::refusal::{Code, Refusal};
 use crate::route::{Asked, Door, Route};
 use crate::trust::TrustedPeer;
@@ -96,10 +97,15 @@ fn overriding<'a>(
 }
 
 fn undeclared(header: &HeaderName, detail: impl Into<Cow<'static, str>>) -> Refusal {
-    Refusal::new(Code::UnknownOverride, detail).source(format!("header {header}"))
+    undeclared_as(header, detail, State::Undeclared)
+}
+
+fn undeclared_as(header: &HeaderName, detail: impl Into<Cow<'static, str>>, state: State) -> Refusal {
+    Refusal::new(Code::UnknownOverride, detail).about(Finding::of(format!("header {header}")).state(state))
 }
 
 fn unsaid(header: &HeaderName, what: &str, trusted: Option<TrustedPeer>) -> Refusal {
     let whose = if trusted.is_some() { "" } else { " from a trusted peer" };
-    undeclared(header, format!("only this header{whose} names the {what}, and it does not"))
+    let detail = format!("only this header{whose} names the {what}, and it does not");
+    undeclared_as(header, detail, State::Absent)
 }

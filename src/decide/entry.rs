@@ -5,6 +5,7 @@
 
 use super::{Ask, Head, Minting, Screened, check_carriers, chosen, inputs, refuse_claim};
 use crate::config::model::{Account, Delivery, Mount, Policy, Proxied};
+use crate::evidence::Finding;
 use crate::query::TOKEN;
 use crate::refusal::{Code, Refusal};
 use crate::route::{Door, decode_fully, settled, without_parameters};
@@ -88,7 +89,7 @@ pub(super) fn enter<'p, 'a>(
     }
     if head.uri.query().is_some_and(names_token) {
         let detail = "a token comes from our own routes alone: this one would let somebody else in";
-        return Err(Refusal::new(Code::CrossSite, detail).source(format!("parameter {TOKEN}")));
+        return Err(Refusal::new(Code::CrossSite, detail).about(Finding::of(format!("parameter {TOKEN}"))));
     }
     check_carriers(policy, head, trusted)?;
     let account = chosen::choose(policy, head.headers, trusted)?;

@@ -1,7 +1,7 @@
 //! What a proxy does to header fields (RFC 9110 §7.6.1), and what it tells the app of the visitor.
 
 use crate::protected::{OWN, Protected, Standing};
-use crate::telemetry::RequestId;
+use crate::telemetry::Mark;
 use crate::trust::TrustedPeer;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
@@ -14,15 +14,19 @@ use std::sync::{Arc, LazyLock};
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The request's id, on requests to the app and on answers of our own.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Whom a proxy asks for.
+pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The trace that a request belongs to.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Meant for one connection, whether `Connection` names them or not. `Trailer` is looked after where
 /// trailers are.
@@ -80,8 +84,8 @@ pub struct Seen<'a> {
     pub trusted: Option<TrustedPeer>,
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// The request's id.
-    pub request_id: &'a RequestId,
+    /// What the request is called, and its trace.
+    pub mark: &'a Mark,
 }
 
 /// Makes a visitor's header fields those of a request to the app. Returns whether the visitor takes
@@ -246,7 +250,7 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     options(headers, &CONNECTION).filter_map(|option| HeaderName::from_bytes(option).ok()).collect()
 }
 
-/// `X-Forwarded-*` and the request's id: a trusted peer's are kept, anybody else's replaced.
+/// `X-Forwarded-*`, the request's id and its trace: a trusted peer's are kept, anybody else's replaced.
 fn describe(headers: &mut HeaderMap, seen: &Seen<'_>) {
     let before = seen.trusted.and_then(|_| joined(headers, &X_FORWARDED_FOR));
     set(headers, X_FORWARDED_FOR, forwarded_for(before.as_deref(), seen.address));
@@ -256,7 +260,12 @@ fn describe(headers: &mut HeaderMap, seen: &Seen<'_>) {
         set(headers, X_FORWARDED_PORT, host.as_ref().and_then(|host| port(host, seen.scheme)));
     }
     keep_or_set(headers, X_FORWARDED_HOST, host);
-    headers.insert(X_REQUEST_ID, seen.request_id.to_value());
+    headers.insert(X_REQUEST_ID, seen.mark.id.to_value());
+    if let Some(trace) = seen.mark.trace.made() {
+        headers.insert(TRACEPARENT, trace);
+        // It belongs to a trace that is not told, or not understood.
+        headers.remove(TRACESTATE);
+    }
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {

@@ -4,7 +4,7 @@
 //! each puts a new service where its old one was: no worker waits for another on a request's way, and
 //! a request that has begun keeps the service that it began with.
 
-use super::metrics::Metrics;
+use super::record::Records;
 use super::service::Service;
 use super::status::Generation;
 use crate::config::Config;
@@ -22,23 +22,28 @@ pub struct Edition {
     pub config: Arc<Config>,
     /// Whom a token's issuer keeps its keys with, where they are fetched.
     pub issuer: Option<Arc<Source>>,
-    /// Where all that serve count.
-    pub metrics: Arc<Metrics>,
+    /// Where all who serve note what happens.
+    pub records: Arc<Records>,
 }
 
 impl Edition {
     /// What the program starts with.
-    pub fn first(config: Config, metrics: Arc<Metrics>) -> Self {
+    pub fn first(config: Config, records: Arc<Records>) -> Self {
         let issuer = issuer(&config, None);
-        Self { generation: Generation::FIRST, issuer, metrics, config: Arc::new(config) }
+        Self { generation: Generation::FIRST, issuer, records, config: Arc::new(config) }.declared()
     }
 
     /// What comes after this one.
     #[must_use]
     pub fn next(&self, config: Config) -> Self {
         let issuer = issuer(&config, self.issuer.as_ref());
-        let metrics = Arc::clone(&self.metrics);
-        Self { generation: self.generation.next(), issuer, metrics, config: Arc::new(config) }
+        let records = Arc::clone(&self.records);
+        Self { generation: self.generation.next(), issuer, records, config: Arc::new(config) }.declared()
+    }
+
+    fn declared(self) -> Self {
+        self.records.metrics.declare(&self);
+        self
     }
 }
 

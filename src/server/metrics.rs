@@ -7,11 +7,12 @@
 
 mod totals;
 
+use super::edition::Edition;
 use super::reply::Failure;
 use super::room::Room;
-use super::status::Standing;
-use crate::config::Config;
-use crate::config::model::{Integration, Policy};
+use super::status::{Generation, Standing};
+use crate::config::model::{Account, Integration, Policy};
+use crate::evidence::{Finding, State};
 use crate::refusal::Code;
 use crate::route::{Door, Route};
 use crate::telemetry::count::{Bound, Cell, cells, observe, width};
@@ -138,18 +139,25 @@ pub struct Ledger {
     upstream: Box<[Cell]>,
 }
 
-/// What the rows of a ledger are called.
-struct Names {
+/// What things are called that workers know by their positions.
+pub struct Names {
+    /// The edition's number.
+    pub generation: Generation,
     /// The app's, and each route's, with the statuses that are known beforehand.
     routes: Vec<(String, &'static [u16])>,
     /// Each target's.
     targets: Vec<String>,
+    /// Each account's, and its key's fingerprint.
+    pub accounts: Vec<(String, Option<String>)>,
+    /// Each field, before anything was found.
+    pub fields: Vec<Finding>,
     has_app: bool,
 }
 
 impl Names {
-    fn of(config: &Config) -> Self {
-        let Policy { routes, integrations, marketplace, .. } = &config.policy;
+    fn of(edition: &Edition) -> Self {
+        let config = &edition.config;
+        let Policy { routes, integrations, marketplace, fields, pandium, .. } = &config.policy;
         let has_app = config.upstream.is_some();
         let app: &[u16] = if has_app { &[200, 400, 502, 504] } else { &[404] };
         let route = |route: &Route| (route.pattern.to_string(), known(route.door));
@@ -159,7 +167,29 @@ impl Names {
         // No integration can have this name.
         targets.extend(marketplace.as_ref().map(|_| "(marketplace)".to_owned()));
         let routes = std::iter::once(("app".to_owned(), app)).chain(routes.iter().map(route)).collect();
-        Self { routes, targets, has_app }
+        let account = |account: &Account| {
+            let key = account.secret.signer.as_ref().map(|signer| signer.fingerprint().to_owned());
+            (account.key.to_string(), key)
+        };
+        Self {
+            generation: edition.generation,
+            routes,
+            targets,
+            accounts: pandium.accounts.iter().map(account).collect(),
+            fields: fields.iter().map(|field| field.finding(State::Absent)).collect(),
+            has_app,
+        }
+    }
+
+    /// A route's, or the app's.
+    pub fn route(&self, route: Option<usize>) -> &str {
+        let route = self.routes.get(route.map_or(0, |route| route + 1));
+        route.map_or("", |(name, _)| name)
+    }
+
+    /// A target's.
+    pub fn target(&self, target: Option<usize>) -> Option<&str> {
+        target.and_then(|target| self.targets.get(target)).map(String::as_str)
     }
 }
 
@@ -174,8 +204,8 @@ fn known(door: Door) -> &'static [u16] {
 }
 
 impl Ledger {
-    fn of(config: &Config) -> Self {
-        let names = Names::of(config);
+    fn of(edition: &Edition) -> Self {
+        let names = Names::of(edition);
         Self {
             requests: cells(names.routes.len() * ROW),
             requests_took: cells(width(REQUEST_BOUNDS)),
@@ -185,6 +215,11 @@ impl Ledger {
             upstream: cells(ROW + NO_ANSWER.len()),
             names: Arc::new(names),
         }
+    }
+
+    /// What its rows are called.
+    pub fn names(&self) -> &Arc<Names> {
+        &self.names
     }
 
     /// Counts a request.
@@ -262,9 +297,14 @@ impl Metrics {
         Self { books: Mutex::default(), room }
     }
 
-    /// A ledger for one worker, as long as it serves this configuration.
-    pub fn ledger(&self, config: &Config) -> Arc<Ledger> {
-        let ledger = Arc::new(Ledger::of(config));
+    /// Makes what an edition names known before anybody counts it.
+    pub fn declare(&self, edition: &Edition) {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).closed.add(&Ledger::of(edition));
+    }
+
+    /// A ledger for one worker, as long as it serves by this edition.
+    pub fn ledger(&self, edition: &Edition) -> Arc<Ledger> {
+        let ledger = Arc::new(Ledger::of(edition));
         self.books.lock().unwrap_or_else(PoisonError::into_inner).open.push(Arc::clone(&ledger));
         ledger
     }

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod connection;
+pub mod decisions;
 pub mod edition;
 pub mod guest;
 pub mod http2;
@@ -9,7 +10,8 @@ pub mod listener;
 pub mod metrics;
 pub mod page;
 pub mod patience;
-mod record;
+pub mod record;
+mod rehearse;
 pub mod reply;
 pub mod room;
 pub mod service;

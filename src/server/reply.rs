@@ -19,7 +19,8 @@ use tokio::io::AsyncWriteExt;
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const X_PANDIUM_REFUSAL: HeaderName = HeaderName::from_static("x-pandium-refusal");
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// Whose pages may load this.
+pub const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// Why there is no answer of the app's.
@@ -264,7 +265,8 @@ fn bare(status: StatusCode, id: &RequestId) -> Response<Body> {
     answer
 }
 
-fn wants_html(headers: &HeaderMap) -> bool {
+/// Whether whoever asks takes HTML.
+pub fn wants_html(headers: &HeaderMap) -> bool {
     let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accepted.any(|accept| accept.contains("text/html"))
 }

@@ -2,6 +2,7 @@
 
 use super::{about, complete, cookie, flawed, read_all};
 use crate::config::model::Policy;
+use crate::evidence::State;
 use crate::fields::{Field, Source};
 use crate::refusal::{Code, Refusal};
 use crate::value::{Session, Value};
@@ -52,7 +53,8 @@ impl Answer {
                 let mut values = self.headers.get_all(name).iter();
                 let first = values.next();
                 if values.next().is_some() {
-                    return Err(about(field, Code::DuplicateHeader, "the app sent it more than once"));
+                    let detail = "the app sent it more than once";
+                    return Err(about(field, Code::DuplicateHeader, detail, State::Doubled));
                 }
                 first.map(|value| field.read(value.as_bytes()))
             }

@@ -2,6 +2,7 @@
 
 use super::{about, complete, cookie, flawed, read_all};
 use crate::config::model::Policy;
+use crate::evidence::{Finding, State};
 use crate::fields::{Field, Source};
 use crate::refusal::{Code, Refusal};
 use crate::trust::TrustedPeer;
@@ -32,11 +33,14 @@ fn check_complete(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
         .iter()
         .find(|field| matches!(&field.source, Source::Header { name, .. } if forgotten(name)));
     if let Some(field) = field {
-        return Err(about(field, Code::IncompleteSession, detail));
+        return Err(about(field, Code::IncompleteSession, detail, State::Absent));
     }
     let overrides = [&policy.overrides.account, &policy.overrides.integration];
     match overrides.into_iter().flatten().find(|name| forgotten(name)) {
-        Some(name) => Err(Refusal::new(Code::IncompleteSession, detail).source(format!("header {name}"))),
+        Some(name) => {
+            let finding = Finding::of(format!("header {name}")).state(State::Absent);
+            Err(Refusal::new(Code::IncompleteSession, detail).about(finding))
+        }
         None => Ok(()),
     }
 }

@@ -3,8 +3,9 @@
 //! Nobody needs to be trusted for it: a token that holds is worth as much from a stranger, and a
 //! header that does not hold one is worth nothing from anybody.
 
-use super::{about, complete, cookie, find_cookie, flawed, read_all};
+use super::{NoCookie, about, complete, cookie, find_cookie, flawed, read_all};
 use crate::config::model::{Carrier, Jwt, Policy};
+use crate::evidence::{Finding, State};
 use crate::fields::{Field, Source};
 use crate::refusal::{Code, Refusal};
 use crate::token::verify::JwtFault;
@@ -34,22 +35,32 @@ impl NoClaims {
 
 /// Finds the token on a request, and checks it. `now` in seconds since 1970.
 pub fn acquire(jwt: &Jwt, headers: &HeaderMap, now: u64) -> Result<Claims, NoClaims> {
-    let refuse = |code, detail: String| Refusal::new(code, detail).source(jwt.carrier.to_string());
+    let refuse = |code, detail: String, state| {
+        Refusal::new(code, detail).about(Finding::of(jwt.carrier.to_string()).state(state))
+    };
     let token = match &jwt.carrier {
         Carrier::Header { name, .. } => headers.get(name).map(|value| value.to_str().unwrap_or(UNREADABLE)),
         Carrier::Cookie(name) => {
-            let flaw = |(code, detail): (Code, &str)| NoClaims::Refused(refuse(code, detail.to_owned()));
+            let flaw = |fault: NoCookie| {
+                let (code, detail, state) = fault.parts();
+                NoClaims::Refused(refuse(code, detail.to_owned(), state))
+            };
             find_cookie(name, headers).map_err(flaw)?
         }
     };
     let token = token.map(bare).filter(|token| !token.is_empty());
     let Some(token) = token else {
-        return Err(NoClaims::Refused(refuse(Code::SignedOut, "there is no token".to_owned())));
+        return Err(NoClaims::Refused(refuse(
+            Code::SignedOut,
+            "there is no token".to_owned(),
+            State::Absent,
+        )));
     };
+    let found = State::Text(token.len());
     jwt.verifier.verify(token, now).map(Claims).map_err(|fault| match fault {
-        JwtFault::NoKeys => NoClaims::Unknown(refuse(Code::SessionUnavailable, fault.to_string())),
-        JwtFault::UnknownKey => NoClaims::Unknown(refuse(Code::SignedOut, fault.to_string())),
-        _ => NoClaims::Refused(refuse(Code::SignedOut, fault.to_string())),
+        JwtFault::NoKeys => NoClaims::Unknown(refuse(Code::SessionUnavailable, fault.to_string(), found)),
+        JwtFault::UnknownKey => NoClaims::Unknown(refuse(Code::SignedOut, fault.to_string(), found)),
+        _ => NoClaims::Refused(refuse(Code::SignedOut, fault.to_string(), found)),
     })
 }
 
@@ -81,7 +92,7 @@ impl Claims {
             Source::Cookie(name) => cookie(field, name, headers),
             // The file cannot ask for them: nobody vouches for a header, and there is no answer.
             Source::Header { .. } | Source::Json(_) => {
-                Err(about(field, Code::InvalidValue, "a token has claims alone"))
+                Err(about(field, Code::InvalidValue, "a token has claims alone", State::Absent))
             }
         }
     }

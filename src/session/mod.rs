@@ -7,7 +7,8 @@ pub mod jwt;
 pub mod probe;
 
 use crate::config::model::{Policy, SignedIn};
-use crate::fields::{Field, Flaw, Presence};
+use crate::evidence::State;
+use crate::fields::{self, Field, Flaw, Presence};
 use crate::refusal::{Code, Refusal};
 use crate::value::{Session, Value, parse_bool, parse_int};
 use cookie::Cookie;
@@ -41,9 +42,9 @@ fn complete<'a>(policy: &'a Policy, mut values: Vec<Option<Value<'a>>>) -> Resul
     }
     let Some(field) = missing else { return Ok(Session::new(values)) };
     Err(if any_required {
-        about(field, Code::IncompleteSession, "a required field is absent, others are there")
+        about(field, Code::IncompleteSession, "a required field is absent, others are there", State::Absent)
     } else {
-        about(field, Code::SignedOut, "no required field is there")
+        about(field, Code::SignedOut, "no required field is there", State::Absent)
     })
 }
 
@@ -63,40 +64,57 @@ fn check_signed_in(field: &Field, not: &[String], value: Option<&Value<'_>>) -> 
         }
     };
     if nobody {
-        return Err(about(field, Code::SignedOut, "session.signed_in says that this is nobody"));
+        let detail = "session.signed_in says that this is nobody";
+        return Err(about(field, Code::SignedOut, detail, fields::state(value)));
     }
     Ok(())
 }
 
-fn about(field: &Field, code: Code, detail: &'static str) -> Refusal {
-    Refusal::new(code, detail).about(&field.name, field.source.to_string(), field.place)
+fn about(field: &Field, code: Code, detail: &'static str, state: State) -> Refusal {
+    Refusal::new(code, detail).about(field.finding(state))
 }
 
 fn flawed(field: &Field, flaw: &Flaw) -> Refusal {
-    Refusal::new(Code::InvalidValue, flaw.to_string()).about(
-        &field.name,
-        field.source.to_string(),
-        field.place,
-    )
+    Refusal::new(Code::InvalidValue, flaw.to_string()).about(field.flawed(flaw))
 }
 
 /// The value of one cookie as a field's.
 fn cookie(field: &Field, name: &str, headers: &HeaderMap) -> Result<Option<Value<'static>>, Refusal> {
-    let found = find_cookie(name, headers).map_err(|(code, detail)| about(field, code, detail))?;
+    let found = find_cookie(name, headers).map_err(|fault| fault.refusal(field))?;
     let read = found.map(|value| field.read(value.as_bytes())).transpose();
     read.map(|value| value.flatten().map(Value::into_owned)).map_err(|flaw| flawed(field, &flaw))
 }
 
+/// Why a cookie cannot be read.
+#[derive(Clone, Copy)]
+enum NoCookie {
+    Unreadable,
+    Doubled,
+}
+
+impl NoCookie {
+    fn parts(self) -> (Code, &'static str, State) {
+        let unreadable = "the Cookie header is not UTF-8: nobody can say what is in it";
+        match self {
+            Self::Unreadable => (Code::InvalidValue, unreadable, State::Not("UTF-8")),
+            Self::Doubled => (Code::DuplicateHeader, "the cookie is sent more than once", State::Doubled),
+        }
+    }
+
+    fn refusal(self, field: &Field) -> Refusal {
+        let (code, detail, state) = self.parts();
+        about(field, code, detail, state)
+    }
+}
+
 /// The raw value of one cookie. Two of a name are refused: which one counts differs from app to app.
-fn find_cookie<'h>(name: &str, headers: &'h HeaderMap) -> Result<Option<&'h str>, (Code, &'static str)> {
+fn find_cookie<'h>(name: &str, headers: &'h HeaderMap) -> Result<Option<&'h str>, NoCookie> {
     let mut found = None;
     for header in headers.get_all(COOKIE) {
-        let unreadable =
-            |_| (Code::InvalidValue, "the Cookie header is not UTF-8: nobody can say what is in it");
-        let text = std::str::from_utf8(header.as_bytes()).map_err(unreadable)?;
+        let text = std::str::from_utf8(header.as_bytes()).map_err(|_| NoCookie::Unreadable)?;
         for cookie in Cookie::split_parse(text).flatten().filter(|cookie| cookie.name() == name) {
             if found.replace(cookie.value_raw().unwrap_or_default()).is_some() {
-                return Err((Code::DuplicateHeader, "the cookie is sent more than once"));
+                return Err(NoCookie::Doubled);
             }
         }
     }

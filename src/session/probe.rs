@@ -5,6 +5,7 @@
 
 use super::answer::Answer;
 use crate::config::model::{Policy, Probe};
+use crate::evidence::Finding;
 use crate::fields::Source;
 use crate::proxy::body::Body;
 use crate::proxy::client::{Client, NoAnswer, is_timeout};
@@ -110,7 +111,9 @@ pub fn understand(
 /// Whether an answer with this head can name anybody.
 fn heed(ok: bool, headers: &HeaderMap, policy: &Policy) -> Result<(), Refusal> {
     if !ok || (wants_json(policy) && !is_json(headers.get(CONTENT_TYPE))) {
-        return Err(Refusal::new(Code::SignedOut, "the app's answer names nobody").source("probe"));
+        return Err(
+            Refusal::new(Code::SignedOut, "the app's answer names nobody").about(Finding::of("probe"))
+        );
     }
     Ok(())
 }
@@ -145,5 +148,5 @@ fn silent(error: &NoAnswer) -> Refusal {
 
 /// Nobody could say who the visitor is.
 pub fn unavailable(detail: &'static str, late: bool) -> Refusal {
-    Refusal::new(Code::SessionUnavailable, detail).source("probe").late(late)
+    Refusal::new(Code::SessionUnavailable, detail).about(Finding::of("probe")).late(late)
 }

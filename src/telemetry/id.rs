@@ -4,6 +4,27 @@ use http::HeaderValue;
 use std::fmt;
 use uuid::Uuid;
 
+/// What a request is called, and the trace that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// What it is called.
+    pub id: RequestId,
+    /// The trace that it belongs to.
+    pub trace: Trace,
+}
+
+impl Mark {
+    /// Takes over what is given, and makes what is not.
+    pub fn of(id: Option<&HeaderValue>, trace: Option<&HeaderValue>) -> Self {
+        // One number for both: whoever has one of the two finds the other.
+        let fresh = Uuid::new_v4();
+        Self {
+            id: id.and_then(RequestId::parse).unwrap_or_else(|| RequestId::of(fresh)),
+            trace: trace.and_then(Trace::parse).unwrap_or(Trace::Made(fresh)),
+        }
+    }
+}
+
 /// The id by which a request is found again in every log. Kept as the header value that it becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
@@ -16,10 +37,9 @@ impl RequestId {
         ((1..=128).contains(&text.len()) && text.iter().all(plain)).then(|| Self(value.clone()))
     }
 
-    /// A fresh one.
-    pub fn fresh() -> Self {
+    fn of(number: Uuid) -> Self {
         let mut buffer = Uuid::encode_buffer();
-        let text = Uuid::new_v4().hyphenated().encode_lower(&mut buffer);
+        let text = number.hyphenated().encode_lower(&mut buffer);
         // A UUID has nothing in it that no header may hold.
         Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown")))
     }
@@ -38,5 +58,104 @@ impl RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// The trace that a request belongs to (W3C Trace Context), as `traceparent` says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// Somebody else's. It goes on as it is: we record no span that could be a parent.
+    Taken(HeaderValue),
+    /// Of our own.
+    Made(Uuid),
+}
+
+impl Trace {
+    /// Takes over a valid `traceparent`: version, trace, parent and flags in lower-case hexadecimal,
+    /// neither id of zeros alone. Versions to come may have more behind these.
+    pub fn parse(value: &HeaderValue) -> Option<Self> {
+        let text = value.to_str().ok()?;
+        let mut parts = text.splitn(5, '-');
+        let mut hex = |digits: usize| {
+            let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            parts.next().filter(|part| part.len() == digits && part.bytes().all(is_digit))
+        };
+        let (version, trace, parent) = (hex(2)?, hex(32)?, hex(16)?);
+        hex(2)?;
+        let is_zero = |id: &str| id.bytes().all(|byte| byte == b'0');
+        let more = parts.next().is_some();
+        let invalid = version == "ff" || version == "00" && more || is_zero(trace) || is_zero(parent);
+        (!invalid).then(|| Self::Taken(value.clone()))
+    }
+
+    /// As a header's value, where it is our own. It says that the request is recorded, as it is, in
+    /// our log: an app that records what its parent does would otherwise record nothing any more.
+    pub fn made(&self) -> Option<HeaderValue> {
+        let Self::Made(number) = self else { return None };
+        let (_, parent) = number.as_u64_pair();
+        HeaderValue::from_str(&format!("00-{}-{parent:016x}-01", number.simple())).ok()
+    }
+}
+
+/// The trace's id.
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Taken(value) => {
+                f.write_str(value.to_str().unwrap_or_default().get(3..35).unwrap_or_default())
+            }
+            Self::Made(number) => write!(f, "{}", number.simple()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mark, Trace};
+    use http::HeaderValue;
+
+    fn parse(text: &str) -> Option<Trace> {
+        Trace::parse(&HeaderValue::from_bytes(text.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn only_a_valid_trace_is_taken_over() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        for valid in [
+            good,
+            &good.replace("-01", "-00"),
+            &format!("cc{}-more", &good[2..]),
+            &format!("01{}", &good[2..]),
+        ] {
+            let trace = parse(valid).unwrap_or_else(|| panic!("{valid}"));
+            assert_eq!(trace.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+            assert_eq!(trace.made(), None, "it goes on as it is");
+        }
+        for invalid in [
+            "",
+            &good.to_uppercase(),
+            &format!("ff{}", &good[2..]),
+            &format!("{good}-more"),
+            &format!("{good}-"),
+            &format!("{good} "),
+            &good[..54],
+            &good.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32)),
+            &good.replace("00f067aa0ba902b7", &"0".repeat(16)),
+            &good.replace("00f0", "00g0"),
+            &good.replacen('-', "_", 1),
+            "00-4bf9-00f067aa0ba902b7-01",
+            "\u{e9}0-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(parse(invalid), None, "{invalid}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_is_valid_and_named_as_the_request_is() {
+        let mark = Mark::of(None, None);
+        let made = mark.trace.made().unwrap();
+        assert_eq!(Trace::parse(&made).unwrap().to_string(), mark.trace.to_string());
+        assert_eq!(mark.id.as_str().replace('-', ""), mark.trace.to_string());
+        assert_ne!(Mark::of(None, None), mark);
     }
 }

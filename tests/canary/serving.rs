@@ -3,6 +3,7 @@
 use crate::harness::child::{Scratch, Serving};
 use crate::harness::{App, INSTALL, Message, Reader, STRANGER, TRUSTED, changed, connect, fixture};
 use crate::{KEY, MARK, assert_silent};
+use pandium_sidecar::refusal::Code;
 use std::net::SocketAddr;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -106,6 +107,7 @@ fn config(app: SocketAddr) -> String {
         &[
             ("claims:\n", &format!("{more}claims:\n")),
             ("    xti:\n", claims),
+            ("admin: off", "admin: 127.0.0.1:0"),
             ("log:", "timeouts: { response: 1s, body: 100ms }\nlimits: { url_bytes: 4000 }\nlog:"),
             ("log:", "routes: { marketplace: { path: /market } }\nlog:"),
         ],
@@ -133,6 +135,29 @@ async fn perform(address: SocketAddr, play: &Play, id: &str) -> Option<Message> 
     reader.answer().await
 }
 
+/// All that the operator can ask for, in each form; silent.
+async fn told_to_the_operator(at: SocketAddr) -> String {
+    let mut all = String::new();
+    for (path, accept) in [
+        ("/metrics", "*/*"),
+        ("/metrics", "application/openmetrics-text"),
+        ("/-/decisions", "*/*"),
+        ("/-/decisions", "text/html"),
+        ("/-/ready", "*/*"),
+        ("/-/live", "*/*"),
+        ("/kanarie?kanarie=kanarie", "text/html"),
+    ] {
+        let mut reader = Reader::new(connect("127.0.0.1", at).await);
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n{EVERYWHERE}\r\n");
+        reader.stream().write_all(head.as_bytes()).await.unwrap();
+        let answer = reader.answer().await.unwrap();
+        let whole = format!("{}{}", answer.head, answer.text());
+        assert_silent(&format!("{path} as {accept}"), &whole);
+        all.push_str(&whole);
+    }
+    all
+}
+
 /// Whatever the program prints while all of this happens.
 async fn printed(format: &str) -> (String, Vec<(String, &'static str)>) {
     let scratch = Scratch::new(format);
@@ -157,6 +182,11 @@ async fn printed(format: &str) -> (String, Vec<(String, &'static str)>) {
                 expected.push((if play.from == TRUSTED { id } else { String::new() }, play.code));
             }
         }
+    }
+    let told = told_to_the_operator(serving.admin()).await;
+    for code in Code::ALL.map(Code::as_str).iter().filter(|code| expected.iter().any(|(_, own)| own == *code))
+    {
+        assert!(told.contains(&format!("\"code\": \"{code}\"")), "the operator is not told of {code}");
     }
     // An app that is gone, a visitor who is gone, and an end in the middle of a body.
     let gone = format!("POST /kanarie HTTP/1.1\r\nHost: a\r\n{EVERYWHERE}Content-Length: 9\r\n\r\nkanarie");

@@ -3,6 +3,7 @@
 use crate::harness::child::{Ended, Scratch, program, run};
 use crate::harness::{changed, fixture};
 use crate::{KEY, MARK, assert_silent};
+use pandium_sidecar::evidence::Finding;
 use pandium_sidecar::redact::Secret;
 use pandium_sidecar::refusal::{Code, Refusal};
 use pandium_sidecar::value::{Session, Value};
@@ -177,7 +178,7 @@ fn debug_shows_forms_and_not_values() {
         Secret::new(KEY.into()),
         text(),
         Session::new(vec![Some(text()), None]),
-        Refusal::new(Code::SignedOut, "no required field is there").source("header x-tenant-id"),
+        Refusal::new(Code::SignedOut, "no required field is there").about(Finding::of("header x-tenant-id")),
     );
     assert_silent("Debug", &shown);
     assert!(shown.contains("[secret]") && shown.contains("string, 7 bytes"), "{shown}");

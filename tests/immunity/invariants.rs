@@ -120,11 +120,12 @@ fn the_app_sees_nothing_of_a_strangers_identity() {
     });
 }
 
-/// The head, but for the request's id, and for the order of different names, which means nothing
+/// The head, but for the request's id and trace, and for the order of different names, which means nothing
 /// (RFC 9110 §5.3).
 fn without_id(seen: &Message) -> Vec<String> {
     let name = |line: &str| line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    let mut lines: Vec<_> = seen.head.lines().filter(|line| name(line) != "x-request-id").collect();
+    let ours = |line: &&str| ["x-request-id", "traceparent"].contains(&name(line).as_str());
+    let mut lines: Vec<_> = seen.head.lines().filter(|line| !ours(line)).collect();
     lines.sort_by_key(|line| name(line));
     lines.into_iter().map(str::to_owned).collect()
 }

@@ -3,23 +3,26 @@
 use crate::ask::read;
 use crate::harness::{changed, fixture, load};
 use pandium_sidecar::config::Config;
-use pandium_sidecar::server::metrics::{Heard, Metrics, Outcome};
+use pandium_sidecar::server::edition::Edition;
+use pandium_sidecar::server::metrics::{Heard, Outcome};
+use pandium_sidecar::server::record::Records;
 use pandium_sidecar::server::room::Room;
 use pandium_sidecar::server::status::Status;
 use pandium_sidecar::telemetry::exposition::Format;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn config(changes: &[(&str, &str)]) -> Config {
     load(&changed(&fixture("127.0.0.1:1".parse().unwrap()), changes)).unwrap().config
 }
 
-fn metrics(config: &Config) -> Metrics {
-    Metrics::new(Room::new(config.limits.connections))
+fn first(config: Config) -> Edition {
+    Edition::first(config, Arc::new(Records::new(Room::new(10))))
 }
 
-fn told(metrics: &Metrics, config: &Config) -> BTreeMap<String, f64> {
-    read(&metrics.write(Format::Text, &Status::new(config).now()))
+fn told(edition: &Edition) -> BTreeMap<String, f64> {
+    read(&edition.records.metrics.write(Format::Text, &Status::new(&edition.config).now()))
 }
 
 fn minted(target: usize) -> Outcome {
@@ -32,14 +35,14 @@ const CRM: &str = "mints_total{integration=\"acme-crm\",outcome=\"minted\"}";
 
 #[test]
 fn workers_count_on_their_own_and_are_summed() {
-    let config = config(&[]);
-    let metrics = metrics(&config);
-    let workers = [metrics.ledger(&config), metrics.ledger(&config)];
+    let edition = first(config(&[]));
+    let ledger = || edition.records.metrics.ledger(&edition);
+    let workers = [ledger(), ledger()];
     workers[0].answered(&minted(0));
     workers[1].answered(&minted(0));
     workers[1].answered(&minted(1));
     workers[1].heard(Heard::Status(200));
-    let told = told(&metrics, &config);
+    let told = told(&edition);
     assert_eq!((told[GWT], told[CRM]), (2.0, 1.0));
     assert_eq!(told["upstream_requests_total{code=\"200\"}"], 1.0);
     assert_eq!(told["mint_duration_seconds_count"], 3.0);
@@ -50,19 +53,18 @@ fn workers_count_on_their_own_and_are_summed() {
 
 #[test]
 fn counts_outlive_the_configuration_they_were_made_under() {
-    let first = config(&[]);
-    let second = config(&[("  gwt2hs: { id: 1121, connector_name: gwt }\n", "")]);
-    let metrics = metrics(&first);
-    let old = metrics.ledger(&first);
+    let first = first(config(&[]));
+    let second = first.next(config(&[("  gwt2hs: { id: 1121, connector_name: gwt }\n", "")]));
+    let old = first.records.metrics.ledger(&first);
     old.answered(&minted(0));
-    let new = metrics.ledger(&second);
+    let new = first.records.metrics.ledger(&second);
     new.answered(&minted(0));
     // A request that began under the old one ends after the new one serves.
     old.answered(&minted(1));
-    assert_eq!(told(&metrics, &second)[CRM], 2.0);
+    assert_eq!(told(&second)[CRM], 2.0);
     drop(old);
     for _ in 0..2 {
-        let told = told(&metrics, &second);
+        let told = told(&second);
         assert_eq!((told[GWT], told[CRM]), (1.0, 2.0), "what was counted stays counted, once");
         assert_eq!(told["request_duration_seconds_count"], 3.0);
     }

@@ -11,6 +11,9 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod again;
 mod ask;
 mod counted;
+mod decided;
 mod ledgers;
+mod named;

@@ -14,8 +14,8 @@ async fn the_operator_learns_that_it_lives_and_is_ready() {
         ("GET", "/-/ready", 200, "ready\n"),
         ("GET", "/-/ready?x", 200, "ready\n"),
         ("POST", "/-/live", 405, "GET or HEAD\n"),
-        ("GET", "/", 404, "/-/live, /-/ready and /metrics are here\n"),
-        ("GET", "/pandium/install/gwt2hs", 404, "/-/live, /-/ready and /metrics are here\n"),
+        ("GET", "/", 404, "/-/live, /-/ready, /-/decisions and /metrics are here\n"),
+        ("GET", "/pandium/install/gwt2hs", 404, "/-/live, /-/ready, /-/decisions and /metrics are here\n"),
     ] {
         let mut operator = Reader::new(TcpStream::connect(sidecar.admin()).await.unwrap());
         operator.stream().write_all(&request(method, path, &[])).await.unwrap();

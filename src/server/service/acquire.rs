@@ -96,7 +96,7 @@ impl Service {
         let told = probe::ask(client, probe, policy, &visit.parts.headers, &visit.seen()).await;
         // Only the app is the app.
         if self.probed.is_none() {
-            self.ledger.heard(match &told {
+            self.recorder.heard(match &told {
                 Ok(Told::Answer(answer) | Told::Refused(answer, _)) => Heard::Status(answer.status),
                 Err(refusal) if refusal.evidence.late => Heard::Late,
                 Err(_) => Heard::Nothing,
@@ -137,9 +137,9 @@ impl Service {
             }
             Err(error) => {
                 let failure = Failure::from(&error);
-                tracing::warn!(code = failure.as_str(), request_id = %visit.id, %error, "not handed off");
+                tracing::warn!(code = failure.as_str(), request_id = %visit.mark.id, %error, "not handed off");
                 if matches!(failure, Failure::VisitorLate | Failure::VisitorBroken) {
-                    let response = reply::failure(failure, &visit.parts.headers, visit.id);
+                    let response = reply::failure(failure, &visit.parts.headers, &visit.mark.id);
                     return Answered::new(response, failure.as_str());
                 }
                 let late = failure == Failure::Late;

@@ -5,7 +5,7 @@ use crate::config::model::{Account, Target};
 use crate::decide::{self, Ask, Minting};
 use crate::refusal::{Code, Refusal};
 use crate::route::Door;
-use crate::server::{record, reply};
+use crate::server::reply;
 use crate::token::Moment;
 use crate::value::Session;
 
@@ -24,7 +24,7 @@ impl<'v> Visit<'v> {
             account,
             session,
             query: self.parts.uri.query(),
-            request_id: self.id.as_str(),
+            request_id: self.mark.id.as_str(),
             moment: Moment::fresh(),
         }
     }
@@ -41,16 +41,16 @@ impl Service {
         let account = decide::account(&self.config.policy, ask, session)?;
         let minting = visit.minting(ask.target, ask.requested, account, session);
         let token = decide::mint(&self.config.policy, minting)?;
-        record::minted(minting);
+        self.recorder.minted(minting, visit);
         let unwritable = |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
         let response = match ask.door {
-            Door::Install | Door::Marketplace => reply::redirect(token, visit.id),
+            Door::Install | Door::Marketplace => reply::redirect(token, &visit.mark.id),
             Door::Link => {
                 let ttl = self.config.policy.life.ttl;
                 let expires = ttl.map(|ttl| minting.moment.now.saturating_add(ttl.as_secs()));
-                Ok(reply::link(&token, ask.requested.unwrap_or_default(), expires, visit.id))
+                Ok(reply::link(&token, ask.requested.unwrap_or_default(), expires, &visit.mark.id))
             }
-            Door::Decision | Door::Pandium => reply::decision(token, visit.id),
+            Door::Decision | Door::Pandium => reply::decision(token, &visit.mark.id),
         };
         Ok(Answered {
             response: response.map_err(unwritable)?,

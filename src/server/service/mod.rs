@@ -10,8 +10,8 @@ mod refuse;
 use self::acquire::Wish;
 use super::connection::Origin;
 use super::edition::Edition;
-use super::metrics::{Heard, Ledger, Outcome};
-use super::record;
+use super::metrics::{Heard, Outcome};
+use super::record::Recorder;
 use super::reply::{self, Failure};
 use crate::config::Config;
 use crate::config::model::{From, Policy, Probe};
@@ -22,14 +22,14 @@ use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use crate::proxy::client::{Client, Way};
 use crate::proxy::forward::{ForwardError, Passage, forward};
-use crate::proxy::headers::{Seen, X_REQUEST_ID, is_framed_plainly, resembles_framing};
+use crate::proxy::headers::{Seen, TRACEPARENT, X_REQUEST_ID, is_framed_plainly, resembles_framing};
 use crate::proxy::rewrite::Jar;
 use crate::proxy::tunnel::Switch;
 use crate::route::{Door, Route};
 use crate::session::jwks;
-use crate::telemetry::RequestId;
+use crate::telemetry::{Mark, RequestId};
 use crate::trust::TrustedPeer;
-use http::header::{ACCEPT, HeaderMap};
+use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, Uri};
 use std::future::Future;
@@ -50,8 +50,8 @@ pub struct Service {
     probed: Option<Arc<Client>>,
     /// Whom a token's issuer keeps its keys with, where they are fetched.
     issuer: Option<Arc<jwks::Source>>,
-    /// Where this worker counts.
-    ledger: Arc<Ledger>,
+    /// Where this worker notes what happens.
+    recorder: Recorder,
     /// Pandium, for each account, where its pages are shown.
     pandium: Vec<Option<Arc<Client>>>,
 }
@@ -72,20 +72,24 @@ impl Answered {
 }
 
 /// One request, but for its body: what every step of its life needs to know.
-struct Visit<'v> {
-    parts: &'v Parts,
-    /// The route that has the path.
-    door: Option<Door>,
-    origin: &'v Origin,
+pub(super) struct Visit<'v> {
+    pub(super) parts: &'v Parts,
+    /// The position of the route that has the path.
+    pub(super) route: Option<usize>,
+    /// What is behind it.
+    pub(super) door: Option<Door>,
+    pub(super) origin: &'v Origin,
     trusted: Option<TrustedPeer>,
-    id: &'v RequestId,
+    pub(super) mark: &'v Mark,
+    /// When it began.
+    pub(super) started: Instant,
     /// The cookies that are not the app's.
     jar: &'v Jar,
 }
 
 impl Visit<'_> {
     fn seen(&self) -> Seen<'_> {
-        seen(self.origin, self.trusted, self.id)
+        seen(self.origin, self.trusted, self.mark)
     }
 }
 
@@ -99,9 +103,24 @@ fn head<'h>(parts: &'h Parts, origin: &'h Origin) -> Head<'h> {
     }
 }
 
+/// Where a request came from, and what it is called.
+#[derive(Clone, Copy)]
+struct Arrival<'a> {
+    origin: &'a Origin,
+    trusted: Option<TrustedPeer>,
+    mark: &'a Mark,
+    started: Instant,
+}
+
+/// A header that is there once. Of two nobody can say which one counts.
+fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
 /// What we see of a request that the app cannot see.
-fn seen<'s>(origin: &'s Origin, trusted: Option<TrustedPeer>, id: &'s RequestId) -> Seen<'s> {
-    Seen { address: origin.address.as_ref(), trusted, scheme: origin.scheme(), request_id: id }
+fn seen<'s>(origin: &'s Origin, trusted: Option<TrustedPeer>, mark: &'s Mark) -> Seen<'s> {
+    Seen { address: origin.address.as_ref(), trusted, scheme: origin.scheme(), mark }
 }
 
 impl Service {
@@ -121,9 +140,9 @@ impl Service {
         let protected = Arc::new(config.policy.protected.clone());
         let hidden = Arc::new(hidden(&config.policy));
         let shown = Arc::default();
-        let ledger = edition.metrics.ledger(&config);
+        let recorder = Recorder::new(edition, previous.map(|previous| &previous.recorder));
         let pandium = pandium::clients(&config, previous.map_or(&[], |previous| &previous.pandium));
-        Self { config, protected, hidden, shown, client, probed, issuer, ledger, pandium }
+        Self { config, protected, hidden, shown, client, probed, issuer, recorder, pandium }
     }
 
     /// Answers one request.
@@ -136,12 +155,12 @@ impl Service {
         async move {
             let started = Instant::now();
             let trusted = self.config.policy.trust.admit(origin.caller(), request.headers());
-            // A trusted peer's id is taken over, so that its log and ours name the request alike.
-            let given = trusted.and_then(|_| request.headers().get(X_REQUEST_ID));
-            let id = given.and_then(RequestId::parse).unwrap_or_else(RequestId::fresh);
+            // A trusted peer's are taken over, so that its log and ours name the request alike.
+            let given = |name| trusted.and_then(|_| one(request.headers(), name));
+            let mark = Mark::of(given(&X_REQUEST_ID), given(&TRACEPARENT));
             let owner = self.owner(request.uri(), request.headers());
-            let answered =
-                self.route(origin, trusted, request, owner.map(|(_, route)| route.door), &id).await;
+            let arrival = Arrival { origin, trusted, mark: &mark, started };
+            let mut answered = self.route(arrival, request, owner.map(|(at, route)| (at, route.door))).await;
             let outcome = Outcome {
                 route: owner.map(|(index, _)| index),
                 status: answered.response.status().as_u16(),
@@ -149,10 +168,9 @@ impl Service {
                 target: answered.target,
                 took: started.elapsed(),
             };
-            self.ledger.answered(&outcome);
-            if self.config.log.access {
-                record::answered(&outcome, owner.map(|(_, route)| &route.pattern), &id);
-            }
+            self.recorder.answered(&outcome, owner.map(|(_, route)| &route.pattern), &mark);
+            // The app's own, where it names requests, too.
+            answered.response.headers_mut().entry(X_REQUEST_ID).or_insert_with(|| mark.id.to_value());
             answered.response
         }
     }
@@ -170,14 +188,14 @@ impl Service {
     #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
     fn route(
         &self,
-        origin: &Origin,
-        trusted: Option<TrustedPeer>,
+        arrival: Arrival<'_>,
         request: Request<Arriving>,
-        door: Option<Door>,
-        id: &RequestId,
+        owner: Option<(usize, Door)>,
     ) -> impl Future<Output = Answered> {
         async move {
-            let peer = origin.peer;
+            let Arrival { origin, trusted, mark, started } = arrival;
+            let (route, door) = (owner.map(|(at, _)| at), owner.map(|(_, door)| door));
+            let (peer, id) = (origin.peer, &mark.id);
             if !is_framed_plainly(request.headers()) || resembles_framing(request.headers()) {
                 let failure = Failure::VisitorBroken;
                 tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's framing");
@@ -189,11 +207,11 @@ impl Service {
             let (mut parts, body) = request.into_parts();
             let shows = self.config.policy.pandium.proxy.is_some();
             let jar = if shows { Jar::take(&mut parts.headers) } else { Jar::default() };
-            let visit = Visit { parts: &parts, door, origin, trusted, id, jar: &jar };
+            let visit = Visit { parts: &parts, route, door, origin, trusted, mark, started, jar: &jar };
             match decide::screen(&self.config.policy, head(&parts, origin)) {
                 Ok(Screened::Pass(trusted)) => {
                     let request = Request::from_parts(parts, body);
-                    self.pass(&seen(origin, trusted, id), Some(&origin.switch), request, id).await
+                    self.pass(&seen(origin, trusted, mark), Some(&origin.switch), request, id).await
                 }
                 // In a box: what passes should not carry the room for it.
                 Ok(Screened::Install(ask)) => Box::pin(self.grant(Wish::Token(ask), &visit, body)).await,
@@ -235,9 +253,9 @@ impl Service {
     /// Counts what the app said, but for what it could say nothing to: a visitor's broken request.
     fn count_heard(&self, answer: &Result<Response<Body>, ForwardError>) {
         match answer.as_ref().map_err(Failure::from) {
-            Ok(answer) => self.ledger.heard(Heard::Status(answer.status().as_u16())),
-            Err(Failure::Unreachable) => self.ledger.heard(Heard::Nothing),
-            Err(Failure::Late) => self.ledger.heard(Heard::Late),
+            Ok(answer) => self.recorder.heard(Heard::Status(answer.status().as_u16())),
+            Err(Failure::Unreachable) => self.recorder.heard(Heard::Nothing),
+            Err(Failure::Late) => self.recorder.heard(Heard::Late),
             Err(_) => {}
         }
     }

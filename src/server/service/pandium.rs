@@ -16,7 +16,6 @@ use crate::proxy::rewrite::{Dressed, Manner, Mismatch, Origin, Seal, View, dress
 use crate::query;
 use crate::refusal::{Code, Refusal};
 use crate::route::Door;
-use crate::server::record;
 use crate::server::reply::{self, Failure};
 use crate::token::{Signer, TenantToken};
 use crate::value::Session;
@@ -88,7 +87,7 @@ impl<'s> Stage<'s> {
 
     fn away(&self, error: &ForwardError) -> Answered {
         let failure = Failure::of_pandium(error);
-        let id = self.visit.id;
+        let id = &self.visit.mark.id;
         tracing::warn!(code = failure.as_str(), request_id = %id, %error, "Pandium gave no answer");
         let response = reply::failure(failure, &self.visit.parts.headers, id);
         Answered::new(response, failure.as_str())
@@ -165,7 +164,7 @@ impl Service {
         if let Some(host) = decide::beside(policy, ask) {
             let unwritable =
                 |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
-            let response = reply::elsewhere(&visit.beside(host, ask), visit.id).map_err(unwritable)?;
+            let response = reply::elsewhere(&visit.beside(host, ask), &visit.mark.id).map_err(unwritable)?;
             return Ok(Answered::new(response, "elsewhere"));
         }
         let account = decide::account(policy, ask, session)?;
@@ -173,7 +172,7 @@ impl Service {
         let minting = visit.minting(ask.target, ask.requested, account, session);
         let token = decide::mint(policy, minting)?;
         let bond = stage.key()?.bond(account.key.as_str(), &decide::subject(policy, minting)?);
-        record::minted(minting);
+        self.recorder.minted(minting, visit);
         let number = Uuid::new_v4().simple().to_string();
         let seal = Seal::new(bond, number, ask.requested.unwrap_or_default());
         Ok(Answered { target: Some(ask.target.index), ..self.fetch(stage, &token, &seal).await })
@@ -202,7 +201,7 @@ impl Service {
         lines.extend(seal.tie(&view, manner).into_iter().chain(fetched.cookies));
         let mut response = fetched.answer;
         stage.dress(&mut response, &view, seal, lines);
-        reply::shown(&mut response, visit.id);
+        reply::shown(&mut response, &visit.mark.id);
         Answered::new(response, "minted")
     }
 

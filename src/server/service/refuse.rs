@@ -5,13 +5,13 @@ use crate::config::model::{SignedOut, Target};
 use crate::decide::{self, Ask};
 use crate::refusal::{Code, Refusal};
 use crate::route::{self, Door, Owner};
-use crate::server::{record, reply};
+use crate::server::reply;
 use http::HeaderValue;
 
 impl Service {
     /// Refuses, and says why in the log.
     pub(super) fn refuse(&self, visit: &Visit<'_>, ask: Option<Ask<'_, '_>>, refusal: &Refusal) -> Answered {
-        record::refused(refusal, visit.origin.peer, visit.id);
+        self.recorder.refused(refusal, visit, ask);
         let headers = &visit.parts.headers;
         let code = refusal.code.as_str();
         let target = ask.map(|ask| ask.target);
@@ -21,13 +21,13 @@ impl Service {
             Owner::App | Owner::Ours(_) => None,
         };
         if visit.door.or_else(reading) == Some(Door::Decision) {
-            let response = reply::refusal(refusal, headers, visit.id);
+            let response = reply::refusal(refusal, headers, &visit.mark.id);
             let index = target.map(|target| target.index);
             return Answered { response: reply::denial(response, code), code, target: index };
         }
         let response = match self.login(visit, target, refusal) {
-            Some(login) => reply::login(&login, headers, visit.id),
-            None => reply::refusal(refusal, headers, visit.id),
+            Some(login) => reply::login(&login, headers, &visit.mark.id),
+            None => reply::refusal(refusal, headers, &visit.mark.id),
         };
         Answered { response, code, target: target.map(|target| target.index) }
     }
