@@ -17,3 +17,5 @@ mod counted;
 mod decided;
 mod ledgers;
 mod named;
+mod outputs;
+mod watched;
