@@ -12,6 +12,7 @@
 //!
 //! What begins as HTTP/2 lives its life in `http2`.
 
+use super::certificate::Certificate;
 use super::guest::{Guest, Tongue};
 use super::http2::{self, Opening};
 use super::patience::{Beat, Open, Pulse, Watched};
@@ -21,7 +22,6 @@ use crate::proxy::arriving::Arriving;
 use crate::proxy::body::{Body, BodyError};
 use crate::proxy::tunnel::{Switch, carry};
 use crate::stream::Stream;
-use crate::tls::San;
 use crate::trust::{Caller, Peer};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Version};
@@ -53,30 +53,31 @@ pub struct Origin {
     pub peer: Peer,
     /// Its address as `X-Forwarded-For` has it.
     pub address: Option<HeaderValue>,
-    /// The names in its certificate; none, not even no names, where nothing is encrypted.
-    pub names: Option<Vec<San>>,
+    /// What it showed, if only nothing; none where nothing is encrypted.
+    pub certificate: Option<Box<Certificate>>,
     /// Where the app's side goes if the connection leaves HTTP.
     pub switch: Switch,
 }
 
 impl Origin {
     /// What a connection is the origin of.
-    pub fn new(peer: Peer, names: Option<Vec<San>>) -> Self {
+    pub fn new(peer: Peer, certificate: Option<Box<Certificate>>) -> Self {
         let address = match peer {
             Peer::Ip(ip) => HeaderValue::from_str(&ip.to_string()).ok(),
             Peer::Unix(_) => None,
         };
-        Self { peer, address, names, switch: Switch::default() }
+        Self { peer, address, certificate, switch: Switch::default() }
     }
 
     /// Whoever sends the requests.
     pub fn caller(&self) -> Caller<'_> {
-        Caller { peer: self.peer, names: self.names.as_deref().unwrap_or_default() }
+        let names = self.certificate.as_ref().map(|certificate| certificate.names());
+        Caller { peer: self.peer, names: names.unwrap_or_default() }
     }
 
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
-        if self.names.is_some() { "https" } else { "http" }
+        if self.certificate.is_some() { "https" } else { "http" }
     }
 }
 

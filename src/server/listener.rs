@@ -1,5 +1,6 @@
 //! Binding, and accepting connections.
 
+use super::certificate::Certificate;
 use super::connection::{self, Bounds, Origin, Phase};
 use super::guest::{Guest, Tongue};
 use super::room::Room;
@@ -8,7 +9,7 @@ use crate::config::model::{Endpoint, Listen};
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use crate::stream::Stream;
-use crate::tls::{ServerTls, Shaken};
+use crate::tls::{ServerTls, Shaken, Shown};
 use crate::trust::Peer;
 use http::{Request, Response};
 use socket2::SockRef;
@@ -146,6 +147,11 @@ impl Manner {
     pub fn new(listen: &Listen, bounds: Bounds) -> Self {
         Self { bounds, tls: listen.tls.clone(), http2: listen.http2 }
     }
+
+    /// Whether a certificate that was shown earlier would do now.
+    pub fn vouches_for(&self, shown: &Shown) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.vouches_for(shown))
+    }
 }
 
 /// How long somebody may take to shake hands, and then to hear it, who is turned away.
@@ -187,7 +193,7 @@ pub async fn accept<H, F>(
                 if manner.has_changed().unwrap_or_default() {
                     newest = manner.borrow_and_update().clone();
                 }
-                let knock = Knock { stream, peer, manner: newest.clone() };
+                let knock = Knock { stream, peer, manner: newest.clone(), later: manner.clone() };
                 spawn(knock, &room, handler.clone(), phase.clone(), open.clone());
             }
             Err(error) if is_about_one_connection(&error) => {}
@@ -208,15 +214,17 @@ struct Knock {
     peer: Peer,
     /// The newest, when they came.
     manner: Manner,
+    /// And what becomes of it.
+    later: watch::Receiver<Manner>,
 }
 
 impl Knock {
     /// Lets them in: after the handshake where there is one.
     async fn enter(self, patience: Duration) -> Option<Guest> {
-        let Self { stream, peer, manner } = self;
+        let Self { stream, peer, manner, later } = self;
         if let Some(tls) = manner.tls {
             // In a box, as what a handshake needs would be a part of every connection's task.
-            return Box::pin(shake(stream, peer, tls, patience)).await;
+            return Box::pin(shake(stream, peer, tls, later, patience)).await;
         }
         let tongue = if manner.http2 { Tongue::Either } else { Tongue::Http1 };
         Some(Guest { stream, origin: Origin::new(peer, None), tongue })
@@ -224,11 +232,17 @@ impl Knock {
 }
 
 /// A handshake, which has to end in time.
-async fn shake(stream: Stream, peer: Peer, tls: ServerTls, patience: Duration) -> Option<Guest> {
+async fn shake(
+    stream: Stream,
+    peer: Peer,
+    tls: ServerTls,
+    later: watch::Receiver<Manner>,
+    patience: Duration,
+) -> Option<Guest> {
     match timeout(patience, tls.accept(stream)).await {
-        Ok(Ok(Shaken { stream, names, http2 })) => {
+        Ok(Ok(Shaken { stream, names, shown, http2 })) => {
             let tongue = if http2 { Tongue::Http2 } else { Tongue::Http1 };
-            let origin = Origin::new(peer, Some(names));
+            let origin = Origin::new(peer, Some(Box::new(Certificate::new(names, shown, later))));
             return Some(Guest { stream: Stream::Tls(Box::new(stream)), origin, tongue });
         }
         Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),

@@ -1,6 +1,7 @@
 //! HTTP in: listeners, the visitor's requests, the operator's.
 
 pub mod admin;
+pub mod certificate;
 pub mod connection;
 pub mod decisions;
 pub mod edition;

@@ -11,7 +11,7 @@ mod server;
 pub use client::{Authorities, ClientTls, Name, NoName};
 pub use pem::PemFault;
 pub use san::{NoSan, San};
-pub use server::{Chain, PrivateKey, ServerFault, ServerTls, Shaken};
+pub use server::{Chain, PrivateKey, ServerFault, ServerTls, Shaken, Shown};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use std::sync::{Arc, LazyLock};

@@ -6,7 +6,7 @@ use super::san::{self, San};
 use super::{Encrypted, LibraryFault, PROVIDER};
 use httpdate::fmt_http_date;
 use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
     ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert, WebPkiClientVerifier,
@@ -101,6 +101,7 @@ pub enum ServerFault {
 #[derive(Clone)]
 pub struct ServerTls {
     config: Arc<ServerConfig>,
+    verifier: Option<Verifier>,
     shows: Arc<str>,
     asks: Option<Arc<str>>,
 }
@@ -108,12 +109,17 @@ pub struct ServerTls {
 /// The name of HTTP/2 where a protocol is agreed on (RFC 9113 §3.2).
 const HTTP2: &[u8] = b"h2";
 
+/// A client's certificate, with those between it and its authority; none where it showed none.
+pub struct Shown(Vec<CertificateDer<'static>>);
+
 /// What comes out of a handshake.
 pub struct Shaken<S> {
     /// The connection.
     pub stream: Encrypted<S>,
     /// The names in the certificate that was shown.
     pub names: Vec<San>,
+    /// That certificate, with those that came with it.
+    pub shown: Shown,
     /// Whether HTTP/2 was agreed on.
     pub http2: bool,
 }
@@ -136,13 +142,15 @@ impl ServerTls {
         let asks = clients.as_ref().map(|authorities| authorities.shown().into());
         let verifier = clients.map(verifier).transpose()?;
         let resolver = Arc::new(SingleCertAndKey::from(certified));
-        Ok(Self { config: config(resolver, verifier, http2)?, shows: shows.into(), asks })
+        let config = config(resolver, verifier.clone(), http2)?;
+        Ok(Self { config, verifier, shows: shows.into(), asks })
     }
 
     /// What stands in for files that were left alone. Every handshake fails.
     pub fn nobody(clients: Option<Authorities>) -> Result<Self, LibraryFault> {
         let asks = clients.map(|authorities| authorities.shown().into());
-        Ok(Self { config: config(Arc::new(Nothing), None, false)?, shows: "what was not read".into(), asks })
+        let config = config(Arc::new(Nothing), None, false)?;
+        Ok(Self { config, verifier: None, shows: "what was not read".into(), asks })
     }
 
     /// Whether certificates are asked for.
@@ -158,10 +166,19 @@ impl ServerTls {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
         let stream = acceptor.accept(stream).await?;
         let session = stream.get_ref().1;
-        let shown = session.peer_certificates();
-        let names = shown.and_then(<[_]>::first).map(san::names).unwrap_or_default();
+        let shown = session.peer_certificates().unwrap_or_default();
+        let names = shown.first().map(san::names).unwrap_or_default();
+        let shown = Shown(shown.iter().map(|certificate| certificate.clone().into_owned()).collect());
         let http2 = session.alpn_protocol() == Some(HTTP2);
-        Ok(Shaken { stream: Encrypted::Server(stream), names, http2 })
+        Ok(Shaken { stream: Encrypted::Server(stream), names, shown, http2 })
+    }
+
+    /// Whether a certificate that was shown earlier would do in a handshake now.
+    pub fn vouches_for(&self, Shown(shown): &Shown) -> bool {
+        let (Some(verifier), Some((own, others))) = (&self.verifier, shown.split_first()) else {
+            return false;
+        };
+        verifier.verify_client_cert(own, others, UnixTime::now()).is_ok()
     }
 }
 

@@ -1,7 +1,10 @@
 //! Certificates, keys and authorities that change: for whoever connects from then on.
 
 use crate::harness::certs::{Authority, Identity};
-use crate::harness::{App, Message, Reader, SECRET, TRUSTED, app, changed, connect, request};
+use crate::harness::{
+    App, INSTALL, Message, Reader, SECRET, TRUSTED, app, assert_minted, assert_refused, changed, connect,
+    request,
+};
 use crate::kit::{Living, Volume, filed};
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::net::SocketAddr;
@@ -108,4 +111,37 @@ async fn the_apps_authority_is_the_newest() {
     volume.rename("app.pem", &format!("{}{}", two.pem(), one.pem()));
     living.serves(4).await;
     assert_eq!(visitor.get("/", &[]).await.status(), 200);
+}
+
+/// A connection outlives the authorities that let it in, and a certificate its word does not.
+#[tokio::test]
+async fn a_certificate_counts_by_the_newest_authorities_alone() {
+    let (ours, one, two) = (Authority::new("ours"), Authority::new("one"), Authority::new("two"));
+    let app = App::start().await;
+    let trust = "trust: { client_cert: { san: edge.internal } }";
+    let asking = ("key: key.pem", "key: key.pem, client_ca: clients.pem");
+    let text = changed(&text(app.address), &[asking, ("trust: { peers: 127.0.0.2 }", trust)]);
+    let volume = volume("clients", &text, &ours.issue(&["edge.test"]), &[("clients.pem", &one.pem())]);
+    let living = Living::start(&volume).await;
+    let to = living.sidecar.address;
+    let shown = one.issue(&["edge.internal"]);
+    let mut early = enter(to, &ours.connector(Some(&shown))).await;
+    assert_minted(&ask(&mut early, INSTALL).await, "by the first");
+    volume.rename("clients.pem", &format!("{}{}", one.pem(), two.pem()));
+    living.serves(2).await;
+    assert_minted(&ask(&mut early, INSTALL).await, "by the first, beside another");
+    volume.rename("clients.pem", &two.pem());
+    living.serves(3).await;
+    for _ in 0..2 {
+        assert_refused(&ask(&mut early, INSTALL).await, 403, "untrusted-peer", "the first is gone");
+        // What passes goes on over the same connection, without anybody's identity.
+        assert_eq!(ask(&mut early, "/").await.status(), 200);
+        assert!(app.last().values("x-tenant-id").is_empty());
+    }
+    let shown = two.issue(&["edge.internal"]);
+    let mut late = enter(to, &ours.connector(Some(&shown))).await;
+    assert_minted(&ask(&mut late, INSTALL).await, "by the second");
+    volume.rename("clients.pem", &format!("{}{}", one.pem(), two.pem()));
+    living.serves(4).await;
+    assert_minted(&ask(&mut early, INSTALL).await, "the first is back");
 }
