@@ -24,6 +24,7 @@ ELSEWHERE = {
     "compose.yaml": ".ci/run has dclint read it, and tests/deploy.rs holds what it promises",
     "kubernetes": "tests/kubernetes and tests/kubernetes.rs",
     "helm": "tests/kubernetes",
+    "monitoring": "tests/monitoring",
     "traefik": "nobody: there is no package to run, and each file says so",
 }
 SUBS = {claims["sub"] for claims in (ZOE, GRACE, LENA)}
