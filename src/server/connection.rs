@@ -7,8 +7,8 @@
 //! ```
 //!
 //! hyper holds some 10 KiB for a connection, whether anything happens on it or not. So a connection
-//! that is at rest is taken out of hyper's hands, and given to a new instance with its next byte:
-//! parked it is a socket, a timer and a small task.
+//! that is at rest, be it in the middle of a head, is taken out of hyper's hands, and given to a new
+//! instance with its next byte: parked it is a socket, a timer and a small task.
 //!
 //! What begins as HTTP/2 lives its life in `http2`.
 
@@ -42,6 +42,8 @@ use tokio::time::{Instant, Sleep, timeout_at};
 
 /// How often a connection is looked at, at most.
 const TICK: Duration = Duration::from_secs(1);
+/// The same while all that has come is a piece of a head: who sends no more of it costs little soon.
+const GLANCE: Duration = Duration::from_millis(200);
 /// The most header lines that hyper takes where nobody says.
 const HYPERS_HEADERS: usize = 100;
 /// How long a visitor may go on sending what nobody reads any more.
@@ -113,7 +115,9 @@ struct Parked {
     stream: Stream,
     /// What has come of the next request already.
     said: Bytes,
-    /// When it is closed if nothing comes.
+    /// Whether somebody has looked at that, and wants more.
+    seen: bool,
+    /// When it is closed if nothing comes, or not the rest of a head.
     until: Instant,
 }
 
@@ -125,7 +129,8 @@ where
 {
     let Guest { stream, origin, tongue } = guest;
     let origin = Arc::new(origin);
-    let mut parked = Parked { stream, said: Bytes::new(), until: Instant::now() + bounds.timeouts.header };
+    let until = Instant::now() + bounds.timeouts.header;
+    let mut parked = Parked { stream, said: Bytes::new(), seen: true, until };
     // In boxes, as neither is a part of most connections.
     let http2 = match tongue {
         Tongue::Http1 => false,
@@ -139,7 +144,7 @@ where
         return Box::pin(http2::serve(parked.stream, parked.said, origin, bounds, handler, phase)).await;
     }
     loop {
-        if parked.said.is_empty() {
+        if parked.seen {
             tokio::select! {
                 readable = parked.stream.readable() => if readable.is_err() { return },
                 () = tokio::time::sleep_until(parked.until) => return,
@@ -166,7 +171,8 @@ impl Parked {
             Opening::Http1(said) => (said, false),
             Opening::Http2(said) => (said, true),
         };
-        self.said = said;
+        // Nothing may have come because nothing will, which hyper finds out.
+        (self.said, self.seen) = (said, false);
         Some(http2)
     }
 }
@@ -208,7 +214,8 @@ where
     async fn run(self, phase: &mut watch::Receiver<Phase>) -> Option<Parked> {
         let Self { parked, origin, bounds, handler } = self;
         let (pulse, until) = (Arc::<Pulse>::default(), parked.until);
-        let mut clock = Clock::new(&pulse, bounds.timeouts, !parked.said.is_empty());
+        let begun = (!parked.said.is_empty()).then(|| until - bounds.timeouts.header);
+        let mut clock = Clock::new(&pulse, bounds.timeouts, begun);
         let io = TokioIo::new(parked.stream);
         let io = Watched::new(io, parked.said, Arc::clone(&pulse), bounds.timeouts.stall);
         let service = service_fn(|request: Request<Incoming>| {
@@ -243,8 +250,18 @@ where
             Out::Paused(Pause::Rest) => {
                 // Bytes that made no request win no time: a piece of a TLS record is none of HTTP's.
                 let again = Instant::now() + bounds.timeouts.idle.saturating_sub(clock.tick);
-                let until = if pulse.beat().begun > 0 { again } else { until };
-                return Some(Parked { stream, said: parts.read_buf, until });
+                // A copy, as hyper's own holds all the room that more could have come to.
+                let said = Bytes::copy_from_slice(&parts.read_buf);
+                let until = match clock.head {
+                    Some(since) => since + bounds.timeouts.header,
+                    // It came with the request before.
+                    None if !said.is_empty() => {
+                        Instant::now() + bounds.timeouts.header.saturating_sub(clock.tick)
+                    }
+                    None if pulse.beat().begun > 0 => again,
+                    None => until,
+                };
+                return Some(Parked { stream, said, seen: true, until });
             }
             Out::Ended(Err(error)) => {
                 tracing::debug!(peer = %origin.peer, %error, "connection ended");
@@ -297,17 +314,18 @@ struct Clock<'p> {
     tick: Duration,
     alarm: Pin<Box<Sleep>>,
     mark: Beat,
+    /// When it was last looked at.
+    looked: Instant,
     /// Since when a head has been coming.
     head: Option<Instant>,
 }
 
 impl<'p> Clock<'p> {
-    fn new(pulse: &'p Pulse, timeouts: Timeouts, begun: bool) -> Self {
+    fn new(pulse: &'p Pulse, timeouts: Timeouts, head: Option<Instant>) -> Self {
         let tick = TICK.min(timeouts.idle / 4).min(timeouts.header / 4);
-        let now = Instant::now();
-        let alarm = Box::pin(tokio::time::sleep_until(now + tick));
-        let head = begun.then_some(now);
-        Self { pulse, header: timeouts.header, tick, alarm, mark: Beat::default(), head }
+        let looked = Instant::now();
+        let alarm = Box::pin(tokio::time::sleep_until(looked + tick.min(GLANCE)));
+        Self { pulse, header: timeouts.header, tick, alarm, mark: Beat::default(), looked, head }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Pause> {
@@ -324,18 +342,20 @@ impl<'p> Clock<'p> {
     fn look(&mut self, now: Instant) -> Result<Instant, Pause> {
         let beat = self.pulse.beat();
         let before = std::mem::replace(&mut self.mark, beat);
+        let looked = std::mem::replace(&mut self.looked, now);
         if !self.pulse.is_at_rest() || beat.begun != before.begun {
             self.head = None;
             return Ok(now + self.tick);
         }
         // All that comes while no request is open is the head of the next.
-        if beat.reads != before.reads {
-            self.head.get_or_insert(now - self.tick);
+        let more = beat.reads != before.reads;
+        if more {
+            self.head.get_or_insert(looked);
         }
         match self.head {
-            None => Err(Pause::Rest),
             Some(since) if now >= since + self.header => Err(Pause::Late),
-            Some(since) => Ok((now + self.tick).min(since + self.header)),
+            Some(since) if more => Ok((now + self.tick.min(GLANCE)).min(since + self.header)),
+            _ => Err(Pause::Rest),
         }
     }
 }
