@@ -1,4 +1,5 @@
-"""What flows for long: WebSockets by a real library, event streams, and bodies larger than memory.
+"""What flows for long: WebSockets by a real library, event streams, and bodies larger than memory;
+and who waits for long.
 
     python tests/tunnel/run.py target/debug/pandium-sidecar [--only NAME…]
 
@@ -17,7 +18,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(1, str(Path(__file__).parent.parent / "real"))
 
 from kit.stage import Stage, Tally  # noqa: E402
-from parts import bodies, events, websocket  # noqa: E402
+from parts import bodies, events, waiting, websocket  # noqa: E402
 
 PARTS = {
     "websocket-traffic": websocket.traffic,
@@ -29,6 +30,8 @@ PARTS = {
     "upload": bodies.upload,
     "download": bodies.download,
     "slow-reader": bodies.slow_reader,
+    "half-heads": waiting.half_heads,
+    "slow-answers": waiting.slow_answers,
 }
 
 
