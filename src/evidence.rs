@@ -17,6 +17,8 @@ pub struct Evidence {
     pub finding: Option<Finding>,
     /// Whether somebody answered too late, rather than wrongly.
     pub late: bool,
+    /// Whether all is well once the page is opened anew.
+    pub stale: bool,
 }
 
 /// One thing, and how it was found.

@@ -123,6 +123,13 @@ impl Refusal {
         self.evidence.late = late;
         self
     }
+
+    /// Says that the page has to be opened anew, and that this mends it.
+    #[must_use]
+    pub fn stale(mut self) -> Self {
+        self.evidence.stale = true;
+        self
+    }
 }
 
 #[cfg(test)]

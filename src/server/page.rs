@@ -11,6 +11,8 @@ pub enum Who {
     Nobody,
     /// Pandium's.
     Pandium,
+    /// The browser's, which has the page of another visit.
+    Browser,
 }
 
 /// Nothing but its own style.
@@ -35,6 +37,7 @@ pub fn login(address: &str, id: &RequestId) -> String {
 pub fn refusal(status: StatusCode, code: &str, who: Who, id: &RequestId) -> String {
     let (title, advice) = match who {
         Who::Nobody => words(status, code),
+        Who::Browser => ("This page is from another visit", "Open it again from within the application."),
         Who::Pandium => ("Pandium is not available just now", "Please try again in a moment."),
     };
     page(title, advice, code, id)

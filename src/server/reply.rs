@@ -118,7 +118,8 @@ fn status(refusal: &Refusal) -> StatusCode {
 
 /// The answer to a refused request.
 pub fn refusal(refusal: &Refusal, headers: &HeaderMap, id: &RequestId) -> Response<Body> {
-    let mut answer = told(status(refusal), refusal.code.as_str(), page::Who::Nobody, headers, id);
+    let who = if refusal.evidence.stale { page::Who::Browser } else { page::Who::Nobody };
+    let mut answer = told(status(refusal), refusal.code.as_str(), who, headers, id);
     if refusal.code == Code::MethodNotAllowed {
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
     }
@@ -273,7 +274,7 @@ pub fn wants_html(headers: &HeaderMap) -> bool {
 
 fn problem(status: StatusCode, code: &str, who: page::Who, id: &RequestId) -> String {
     let title = match who {
-        page::Who::Nobody => status.canonical_reason().unwrap_or("Error"),
+        page::Who::Nobody | page::Who::Browser => status.canonical_reason().unwrap_or("Error"),
         page::Who::Pandium => "Pandium gave no answer",
     };
     serde_json::json!({

@@ -29,6 +29,7 @@ async fn a_token_opens_a_page_and_the_cookie_that_it_left_opens_the_next() {
         let page = browser.page("/acme/tenants/1121?display=list").await;
         assert_eq!(page.status(), 200, "{}", page.text());
         assert_eq!(page.text(), "GET /acme/tenants/1121?display=list HTTP/1.1 knows session=s1");
+        assert_eq!(page.values("cache-control"), ["private"]);
         assert_eq!((scene.pandium.count(), scene.app.count()), (2, 0), "{mount:?}");
         assert_eq!(scene.pandium.last().values("host"), [scene.base().strip_prefix("https://").unwrap()]);
     }
@@ -68,6 +69,8 @@ async fn the_next_visitor_of_a_browser_is_not_the_last() {
         let refused = browser.page("/acme").await;
         assert_refused(&refused, 403, "incomplete-session", "B with the cookies of A");
         assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
+        let page = browser.get(&mount.at("/acme"), &["Accept: text/html"]).await;
+        assert!(page.text().contains("Open it again from within the application"), "{}", page.text());
         // Without any there is nothing to see either.
         assert_refused(&browser.page("/acme").await, 403, "incomplete-session", "nobody asked for a page");
         // B's own page, with what A had left somewhere: it does not go to Pandium, and is cleared away.

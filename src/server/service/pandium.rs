@@ -223,7 +223,8 @@ impl Service {
         match self.open(stage, session)? {
             Ok((seal, cookies)) => Ok(self.pass_on(stage, &view, body, &seal, cookies).await),
             Err(Mismatch(detail)) => {
-                let mut answered = self.refuse(visit, None, &Refusal::new(Code::IncompleteSession, detail));
+                let mut answered =
+                    self.refuse(visit, None, &Refusal::new(Code::IncompleteSession, detail).stale());
                 for line in visit.jar.expired(None, visit.parts.uri.path(), &view, self.manner(visit)) {
                     answered.response.headers_mut().append(SET_COOKIE, line);
                 }
