@@ -55,6 +55,8 @@ pub enum State {
     Absent,
     /// With a value that means none.
     Nothing,
+    /// With what stands in where it is absent.
+    Default,
     /// With a text of so many bytes.
     Text(usize),
     /// With a list of so many items.
@@ -95,6 +97,7 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("absent"),
+            Self::Default => f.write_str("the default"),
             Self::Nothing => f.write_str("there, and means none"),
             Self::Text(1) => f.write_str("present, 1 byte"),
             Self::Text(bytes) => write!(f, "present, {bytes} bytes"),

@@ -168,6 +168,16 @@ pub fn state(value: Option<&Value<'_>>) -> State {
     }
 }
 
+impl Field {
+    /// How this field's value was found in a session, where its default may stand in.
+    pub fn state(&self, value: Option<&Value<'_>>) -> State {
+        match &self.presence {
+            Presence::Default(default) if value == Some(default) => State::Default,
+            _ => state(value),
+        }
+    }
+}
+
 /// How what may be a field's value was found; none where there is nothing to read.
 pub fn found(read: Option<&Result<Option<Value<'_>>, Flaw>>) -> State {
     match read {

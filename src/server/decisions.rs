@@ -11,7 +11,7 @@ use super::metrics::Names;
 use super::service::Visit;
 use crate::decide::Minting;
 use crate::evidence::{Evidence, State};
-use crate::fields;
+use crate::fields::Field;
 use crate::refusal::{Code, Refusal};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,6 +95,8 @@ pub(super) struct Mint<'m> {
     pub(super) minting: Minting<'m>,
     /// For whom.
     pub(super) visit: &'m Visit<'m>,
+    /// The fields that it was made of.
+    pub(super) fields: &'m [Field],
     /// What things are called.
     pub(super) names: &'m Arc<Names>,
 }
@@ -144,7 +146,7 @@ impl Minted {
         minted
     }
 
-    fn write(&mut self, Mint { minting, visit, names }: &Mint<'_>) {
+    fn write(&mut self, Mint { minting, visit, fields, names }: &Mint<'_>) {
         let common = &mut self.common;
         (common.at, common.route, common.target) = (visit.started, visit.route, Some(minting.target.index));
         if !Arc::ptr_eq(&common.names, names) {
@@ -153,7 +155,8 @@ impl Minted {
         common.identify(visit);
         (self.account, self.jti) = (minting.account.index, minting.moment.jti);
         self.states.clear();
-        self.states.extend((0..names.fields.len()).map(|index| fields::state(minting.session.get(index))));
+        let states = fields.iter().enumerate();
+        self.states.extend(states.map(|(index, field)| field.state(minting.session.get(index))));
     }
 }
 

@@ -68,7 +68,8 @@ impl Recorder {
 
     /// One line for each token: who can be found again, and cannot be read.
     pub(super) fn minted(&self, minting: Minting<'_>, visit: &Visit<'_>) {
-        self.notebook.mint(&Mint { minting, visit, names: self.ledger.names() });
+        let fields = &self.config.policy.fields;
+        self.notebook.mint(&Mint { minting, visit, fields, names: self.ledger.names() });
         let signer = minting.account.secret.signer.as_ref();
         let Some(signer) = signer.filter(|_| tracing::enabled!(tracing::Level::INFO)) else { return };
         let inputs = decide::inputs(minting);
@@ -106,7 +107,8 @@ impl Recorder {
             explain = again.as_deref(),
             "refused"
         );
-        let target = ask.map(|ask| ask.target.index);
+        let asked = || rehearse::asked(&self.config.policy, visit).map(|integration| &integration.target);
+        let target = ask.map(|ask| ask.target).or_else(asked).map(|target| target.index);
         self.notebook.refuse(Refused::new(refusal, visit, target, self.ledger.names(), again));
     }
 }

@@ -5,7 +5,7 @@
 
 use super::service::Visit;
 use crate::config::Config;
-use crate::config::model::{Carrier, From, Policy, Target};
+use crate::config::model::{Carrier, From, Integration, Policy, Target};
 use crate::decide::Ask;
 use crate::evidence::{Finding, State};
 use crate::fields::{self, Decode, Field, Presence, Source};
@@ -65,20 +65,24 @@ pub(super) fn command(
 }
 
 /// The integration, by a name of the file's.
-fn name<'p>(policy: &'p Policy, route: &Route, path: &'p str, target: Option<&Target>) -> &'p str {
+fn name<'p>(policy: &'p Policy, route: &Route, path: &str, target: Option<&Target>) -> &'p str {
     let integrations = &policy.integrations;
     if let Some(target) = target {
         let own = integrations.named.iter().find(|(_, own)| own.target.index == target.index);
         return own.map_or(SOME_NAME, |(name, _)| name.as_str());
     }
-    match route.asked(path) {
-        Asked::Named(name)
-            if Slug::parse(name).is_some_and(|slug| integrations.named.contains_key(&slug)) =>
-        {
-            name
-        }
-        _ => SOME_NAME,
-    }
+    listed(policy, route, path).map_or(SOME_NAME, |integration| &integration.name)
+}
+
+/// The integration that a path names, where the file lists it.
+fn listed<'p>(policy: &'p Policy, route: &Route, path: &str) -> Option<&'p Integration> {
+    let Asked::Named(name) = route.asked(path) else { return None };
+    policy.integrations.named.get(&Slug::parse(name)?)
+}
+
+/// The integration that a visitor asked for by its own name, whatever came of it.
+pub(super) fn asked<'p>(policy: &'p Policy, visit: &Visit<'_>) -> Option<&'p Integration> {
+    listed(policy, policy.routes.get(visit.route?)?, visit.parts.uri.path())
 }
 
 /// What `mint` is asked for.
@@ -99,7 +103,7 @@ impl Words {
         if !word.is_empty() && word.bytes().all(plain) {
             return self.raw(word);
         }
-        self.raw(&format!("'{}'", word.replace('\'', r"'\''")))
+        self.raw(&quoted(word))
     }
 
     fn raw(&mut self, word: &str) -> &mut Self {
@@ -117,6 +121,10 @@ impl Words {
             self.header(header.as_str(), value);
         }
     }
+}
+
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// The header that names the account, where there was one.
@@ -172,9 +180,9 @@ impl Told<'_> {
     /// Whatever a field is read from.
     fn field(&self, command: &mut Words, field: &Field) {
         match &field.source {
-            Source::Header { name, .. } => {
+            Source::Header { name, written } => {
                 for state in self.states(field, name) {
-                    command.word("-H").raw(&header(field, name, state));
+                    command.word("-H").raw(&header(field, written, state));
                 }
             }
             Source::Cookie(name) => {
@@ -234,14 +242,15 @@ fn another_spelling(name: &str) -> String {
 }
 
 /// A header line with a value in this state, as one word for a shell.
-fn header(field: &Field, name: &HeaderName, state: State) -> String {
+fn header(field: &Field, name: &str, state: State) -> String {
+    let named = quoted(&format!("{name}: "));
     let before = |at: usize| "x".repeat(at.min(field.max_bytes));
     match state {
-        State::Byte { byte, at } => format!("$'{name}: {}\\x{byte:02X}'", before(at)),
-        State::Character { code, at } => format!("$'{name}: {}\\U{code:08X}'", before(at)),
-        State::TooLong(_) => format!("\"{name}: $(printf %{}s x | tr ' ' x)\"", field.max_bytes + 1),
-        State::TooMany => format!("\"{name}: $(seq -s '{}' 101)\"", field.separator),
-        _ => format!("'{name}: {}'", sample(field, state)),
+        State::Byte { byte, at } => format!("{named}$'{}\\x{byte:02X}'", before(at)),
+        State::Character { code, at } => format!("{named}$'{}\\U{code:08X}'", before(at)),
+        State::TooLong(_) => format!("{named}\"$(printf %{}s x | tr ' ' x)\"", field.max_bytes + 1),
+        State::TooMany => format!("{named}\"$(seq -s {} 101)\"", quoted(&field.separator)),
+        _ => quoted(&format!("{name}: {}", sample(field, state))),
     }
 }
 

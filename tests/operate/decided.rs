@@ -44,6 +44,12 @@ async fn a_mint_is_told_with_its_fields_presence() {
     assert_eq!(mint["time"].as_str().unwrap().len(), "2026-01-01T00:00:00Z".len());
     let states: Vec<_> = mint["findings"].as_array().unwrap().iter().map(|found| &found["state"]).collect();
     assert_eq!(states, ["present, 7 bytes", "absent", "present, 3 items"]);
+    sidecar.install(TRUSTED, &["X-Tenant-Id: a"]).await;
+    let defaulted = decisions(&sidecar).await["mints"][0]["findings"].clone();
+    assert_eq!(
+        (&defaulted[0]["state"], &defaulted[2]["state"]),
+        (&json!("present, 1 byte"), &json!("the default"))
+    );
     assert_eq!(mint["findings"][0]["source"], "header x-tenant-id");
     assert_eq!(mint["findings"][0]["config_line"], 14);
     assert_eq!(told["refusals"], json!([]));
@@ -63,6 +69,14 @@ async fn a_refusal_is_told_with_what_it_is_about() {
     assert_eq!(refusal["findings"], found);
     assert!(refusal["explain"].as_str().unwrap().starts_with("pandium-sidecar mint gwt2hs "), "{refusal:#}");
     assert_eq!(told["mints"], json!([]));
+    // Also where it ends before anybody has looked for the integration; one that is not listed has no name.
+    for (path, name) in
+        [("/pandium/install/acme-crm", json!("acme-crm")), ("/pandium/install/nobodys", json!(null))]
+    {
+        sidecar.get(STRANGER, path, &[OWN]).await;
+        let refusal = &decisions(&sidecar).await["refusals"][0];
+        assert_eq!((&refusal["code"], &refusal["integration"]), (&json!("untrusted-peer"), &name));
+    }
 }
 
 #[tokio::test]

@@ -14,15 +14,15 @@ const STYLE: &str = "\
     body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1.5rem;background:var(--back)}\
     h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .5rem}p{margin:.25rem 0;color:var(--dim)}\
     details{border:1px solid var(--line);border-bottom:0}details:last-of-type{border-bottom:1px solid var(--line)}\
-    summary{display:grid;grid-template-columns:11.5rem 11rem 10rem 1fr;gap:1rem;padding:.4rem .75rem;cursor:pointer}\
+    summary{display:grid;grid-template-columns:10.5rem 11.5rem 10rem 1fr;gap:1rem;padding:.4rem .75rem;cursor:pointer}\
     summary::marker,summary::-webkit-details-marker{display:none;content:''}\
     summary:hover,details[open]>summary{background:var(--soft)}summary>*{overflow-wrap:anywhere}\
-    time,.dim{color:var(--dim);font-variant-numeric:tabular-nums}.no{color:var(--no);font-weight:600}.yes{color:var(--yes);font-weight:600}\
+    time,.dim{color:var(--dim);font-variant-numeric:tabular-nums}time{white-space:nowrap}.no{color:var(--no);font-weight:600}.yes{color:var(--yes);font-weight:600}\
     dl{display:grid;grid-template-columns:9rem 1fr;gap:.25rem 1rem;margin:0;padding:.75rem;border-top:1px solid var(--line)}\
     dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}code{font:13px/1.5 ui-monospace,monospace}\
     dd>code{display:block;background:var(--soft);border-radius:4px;padding:.4rem .6rem}\
-    table{border-collapse:collapse}td{padding:0 1.5rem 0 0;vertical-align:top}\
-    @media(max-width:50rem){summary{grid-template-columns:1fr 1fr;gap:0 1rem}}";
+    table{border-collapse:collapse}td{padding:0 1.5rem 0 0;white-space:nowrap}dd:has(table){overflow-x:auto}\
+    @media(max-width:50rem){summary{grid-template-columns:10.5rem 1fr;gap:0 1rem}dl{grid-template-columns:1fr;gap:0}dt{margin-top:.4rem}}";
 
 /// The page. All that it says is names, states and codes; it is escaped all the same.
 pub(super) fn write(refusals: &[Decision], mints: &[Decision]) -> String {
@@ -30,8 +30,8 @@ pub(super) fn write(refusals: &[Decision], mints: &[Decision]) -> String {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <title>Decisions · pandium-sidecar</title><style>{STYLE}</style>\
-         <h1>Decisions</h1><p>The newest first. Values are told by their presence and length alone. \
-         The log has more under the same request id.</p>"
+         <h1>Decisions</h1><p>The newest first; open one for more. Times are UTC. Values are told by their presence and \
+         length alone. The log has each under the same request id.</p>"
     );
     section(&mut html, "Refused", refusals, "Nobody was refused a token yet.");
     section(&mut html, "Minted", mints, "No token was minted yet.");
@@ -61,7 +61,7 @@ fn entry(html: &mut String, decision: &Decision) {
     let _ = write!(
         html,
         "<details><summary><time>{}</time><span class=\"{class}\">{}</span><span>{}</span><span>{}</span></summary><dl>",
-        escape(&decision.time.replace('T', " ").replace('Z', " UTC")),
+        escape(&decision.time.replace(['T', 'Z'], " ")),
         escape(decision.code),
         escape(whither),
         escape(&about),
