@@ -275,8 +275,8 @@ struct Books {
 }
 
 impl Books {
-    /// The sum of all. Whoever wrote in a ledger has dropped it when nobody but us has it.
-    fn sum(&mut self) -> Totals {
+    /// Closes those that nobody writes in any more: whoever did has dropped theirs.
+    fn close(&mut self) {
         let closed = &mut self.closed;
         self.open.retain(|ledger| {
             let written = Arc::strong_count(ledger) > 1;
@@ -285,7 +285,12 @@ impl Books {
             }
             written
         });
-        let mut sum = closed.clone();
+    }
+
+    /// The sum of all.
+    fn sum(&mut self) -> Totals {
+        self.close();
+        let mut sum = self.closed.clone();
         self.open.iter().for_each(|ledger| sum.add(ledger));
         sum
     }
@@ -305,7 +310,10 @@ impl Metrics {
     /// A ledger for one worker, as long as it serves by this edition.
     pub fn ledger(&self, edition: &Edition) -> Arc<Ledger> {
         let ledger = Arc::new(Ledger::of(edition));
-        self.books.lock().unwrap_or_else(PoisonError::into_inner).open.push(Arc::clone(&ledger));
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        // Here, too: where nobody asks for the sum, every reload would leave some behind.
+        books.close();
+        books.open.push(Arc::clone(&ledger));
         ledger
     }
 

@@ -88,7 +88,7 @@ impl Source {
     }
 
     /// Fetches the keys before anybody needs them, unless that was just done.
-    pub async fn prime(&self) {
+    pub async fn prime(self: &Arc<Self>) {
         self.ask_for_token(Instant::now()).await;
     }
 
@@ -103,12 +103,18 @@ impl Source {
     }
 
     /// Asks because of a token that no key fits, unless that was just done. Whoever comes while
-    /// somebody asks waits for that answer.
-    pub async fn ask_for_token(&self, now: Instant) {
-        let mut asked = self.asked.lock().await;
-        if asked.is_none_or(|asked| now.saturating_duration_since(asked) >= SELDOM) {
-            self.ask(&mut asked, now).await;
-        }
+    /// somebody asks waits for that answer. A visitor who goes away meanwhile does not end the asking,
+    /// which would leave everybody without the new keys until it is done again.
+    pub async fn ask_for_token(self: &Arc<Self>, now: Instant) {
+        let source = Arc::clone(self);
+        let asking = tokio::spawn(async move {
+            let mut asked = source.asked.lock().await;
+            if asked.is_none_or(|asked| now.saturating_duration_since(asked) >= SELDOM) {
+                source.ask(&mut asked, now).await;
+            }
+        });
+        // It fails with the runtime alone.
+        let _ = asking.await;
     }
 
     async fn ask(&self, asked: &mut Option<Instant>, now: Instant) {

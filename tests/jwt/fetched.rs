@@ -91,6 +91,28 @@ async fn keys_outlive_a_reload_that_leaves_their_source() {
     assert_eq!(server.count(), 3);
 }
 
+/// Who asked may be gone before the answer is there; it is everybody's all the same.
+#[tokio::test]
+async fn a_visitor_who_goes_away_takes_no_answer_along() {
+    let one = Issuer::p256();
+    say("/patient", "200 OK", &jwks(&[one.jwk(Some("1"))]));
+    let server = App::answering(answer).await;
+    let config = load(&text(&server, "/patient")).unwrap().config;
+    let From::Jwt(jwt) = &config.policy.from else { panic!("not by token") };
+    let source = Source::of(jwt, &config.timeouts, None).unwrap();
+    tokio::select! {
+        biased;
+        () = source.ask_for_token(Instant::now()) => panic!("nobody was asked"),
+        () = std::future::ready(()) => {}
+    }
+    let token = one.plain("ES256", Some("1"), &good_claims());
+    let patience = Instant::now() + Duration::from_secs(20);
+    while jwt.verifier.verify(&token, now()).is_err() {
+        assert!(Instant::now() < patience, "nobody waited for the answer");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_new_key_counts_once_it_may_be_asked_for_and_an_old_one_while_nobody_answers() {
     let (one, two) = (Issuer::p256(), Issuer::p256());

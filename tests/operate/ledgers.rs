@@ -52,6 +52,18 @@ fn workers_count_on_their_own_and_are_summed() {
 }
 
 #[test]
+fn nothing_is_left_of_a_configuration_whether_or_not_somebody_asks() {
+    let edition = first(config(&[]));
+    let old = edition.records.metrics.ledger(&edition);
+    old.answered(&minted(0));
+    let left = Arc::downgrade(&old);
+    drop(old);
+    drop(edition.records.metrics.ledger(&edition));
+    assert!(left.upgrade().is_none(), "a ledger that nobody writes in is kept");
+    assert_eq!(told(&edition)[GWT], 1.0);
+}
+
+#[test]
 fn counts_outlive_the_configuration_they_were_made_under() {
     let first = first(config(&[]));
     let second = first.next(config(&[("  gwt2hs: { id: 1121, connector_name: gwt }\n", "")]));
