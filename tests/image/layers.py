@@ -52,6 +52,15 @@ class Shop:
             "BUILDAH_FORMAT": "docker",
         }
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        """Nothing stays mounted: the cache can be thrown away like any folder."""
+        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for mount in sorted((mount for mount in mounts if mount.startswith(f"{self.cache}/")), reverse=True):
+            subprocess.run(["umount", mount], timeout=60, check=False)
+
     def run(self, *command, check=True, seconds=120):
         """What a command says. One that takes too long is ended with all that it has started."""
         limited = ["timeout", "--kill-after=10", str(seconds), *map(str, command)]
@@ -81,7 +90,7 @@ def bases():
     text = (ROOT / "Dockerfile").read_text()
     version = re.search(r"^ARG RUST_VERSION=(\S+)$", text, re.M)[1]
     compiler, static = re.findall(r"^FROM (\S+)", text, re.M)
-    return compiler.replace("${RUST_VERSION}", version), static
+    return f"docker.io/library/{compiler.replace('${RUST_VERSION}', version)}", static
 
 
 def digest():
@@ -110,7 +119,7 @@ def layers(shop):
         made.rename(tar)
     paths = "/usr/local/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     shop.stand_in(compiler, tar, [("PATH", paths), ("CARGO_HOME", "/usr/local/cargo"), ("CARGO_NET_OFFLINE", "true")])
-    shop.stand_in(PYTHON, tar, [("PATH", paths)])
+    shop.run("podman", "tag", compiler, PYTHON)
     shop.stand_in(static, distroless(shop))
     tar.unlink()
 
@@ -151,6 +160,8 @@ def build(shop, version):
         target = shop.cache / "target"
         target.mkdir(exist_ok=True)
         forget_own(target)
+        # Of a build that was ended halfway.
+        shop.run("buildah", "rm", "--all")
         said = shop.run(
             "buildah", "bud", "--pull=never", "--isolation", "chroot", "--network", "host", "--layers=false",
             "--volume", f"{sysroot.stdout.strip()}:/usr/local/rust:ro", "--volume", f"{cargo}:/usr/local/cargo/registry",
@@ -161,5 +172,6 @@ def build(shop, version):
         for name in shop.run("podman", "images", "--format={{.Repository}}:{{.Tag}}", "localhost/pandium-sidecar").split():
             if name not in (kept, image):
                 shop.run("podman", "rmi", "--force", name)
+        shop.run("podman", "image", "prune", "--force")
     shop.run("podman", "tag", kept, image)
     return image

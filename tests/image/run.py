@@ -58,11 +58,12 @@ def describe(shop, image, tally):
 
 
 def main():
-    shop, tally = layers.Shop(Path(sys.argv[1]).resolve()), Tally()
-    image = layers.build(shop, version())
-    describe(shop, image, tally)
-    containers.play(shop, image, tally)
-    pod.play(shop, image, tally)
+    tally = Tally()
+    with layers.Shop(Path(sys.argv[1]).resolve()) as shop:
+        image = layers.build(shop, version())
+        describe(shop, image, tally)
+        containers.play(shop, image, tally)
+        pod.play(shop, image, tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed or not tally.passed else 0
 
