@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A timer for one wait after the other. To put off one that has not run out costs next to nothing,
@@ -19,8 +20,10 @@ impl Alarm {
         }
     }
 
-    /// Ready once it rings.
+    /// Ready once it rings, also where the task has used up its share of the runtime: an app that never
+    /// stops talking would put off the end of the wait for it for ever.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(cx))
+        let Some(sleep) = &mut self.0 else { return Poll::Pending };
+        Pin::new(&mut unconstrained(sleep.as_mut())).poll(cx)
     }
 }
