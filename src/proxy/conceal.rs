@@ -44,6 +44,14 @@ pub fn drop_lines(headers: &mut HeaderMap, is_told: impl Fn(&str) -> bool) {
     }
 }
 
+/// Drops the headers whose very name tells something. A name has lost its case.
+pub fn drop_names(headers: &mut HeaderMap, is_named: impl Fn(&str) -> bool) {
+    let told: Vec<HeaderName> = headers.keys().filter(|name| is_named(name.as_str())).cloned().collect();
+    for name in told {
+        headers.remove(name);
+    }
+}
+
 /// Looks through a body.
 pub struct Scan {
     wanted: Wanted,
@@ -61,8 +69,19 @@ impl Wanted {
 
     /// Whether a header's value has any of it, percent-encoded or not.
     pub fn is_in(&self, value: &HeaderValue) -> bool {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        self.is_told(&text) || text.contains('%') && self.is_told(&decode_fully(&text))
+        self.is_in_text(&String::from_utf8_lossy(value.as_bytes()))
+    }
+
+    /// Whether a text has any of it, percent-encoded or not.
+    pub fn is_in_text(&self, text: &str) -> bool {
+        self.is_told(text) || text.contains('%') && self.is_told(&decode_fully(text))
+    }
+
+    /// Whether a header's name has any of it, in whatever case.
+    pub fn is_in_name(&self, name: &str) -> bool {
+        let text = decode_fully(name);
+        let mut wanted = self.0.iter().map(|pattern| &pattern.bytes);
+        wanted.any(|bytes| text.as_bytes().windows(bytes.len()).any(|part| part.eq_ignore_ascii_case(bytes)))
     }
 
     /// Whether a text has any of it as it is.

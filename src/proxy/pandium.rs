@@ -3,7 +3,7 @@
 use super::arriving::Arriving;
 use super::body::{Body, Trailers};
 use super::client::Client;
-use super::conceal::{Wanted, drop_lines};
+use super::conceal::{Wanted, drop_lines, drop_names};
 use super::download::Download;
 use super::forward::{ForwardError, accept_switch, heed, with_body};
 use super::headers;
@@ -14,6 +14,7 @@ use crate::protected::Protected;
 use crate::token::TenantToken;
 use http::header::{CONTENT_ENCODING, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE, TRAILER};
 use http::{Request, Response, Uri, Version};
+use hyper::ext::ReasonPhrase;
 
 /// How often Pandium may redirect with the token in the address.
 const MOST_HOPS: usize = 5;
@@ -31,8 +32,10 @@ pub struct Way<'w> {
 pub struct Fetched {
     /// Without a trace of the token.
     pub answer: Response<Body>,
-    /// The path that it is the answer to: the token is in the query behind.
+    /// The path that it is the answer to: the token is in the query behind, and never in it.
     pub at: String,
+    /// What must not be in what is made of it either.
+    pub wanted: Wanted,
     /// The cookies that were set on the way there, as the visitor gets them.
     pub cookies: Vec<HeaderValue>,
 }
@@ -53,7 +56,8 @@ impl Way<'_> {
             headers::ask_for_websocket(&mut parts.headers);
         }
         let (request, activity) = with_body(parts, body, self.timeouts);
-        let answer = heed(self.client.send(request, activity.as_ref()).await)?;
+        let mut answer = heed(self.client.send(request, activity.as_ref()).await)?;
+        answer.extensions_mut().remove::<ReasonPhrase>();
         if answer.status().as_u16() == 101 {
             let switch = Some(switch).filter(|_| wants_switch).ok_or(ForwardError::Unasked)?;
             return accept_switch(answer, switch, &Protected::default()).await;
@@ -81,7 +85,7 @@ impl Way<'_> {
             let view = View { at: &at, ..view };
             let next = answer.headers().get(LOCATION).filter(|location| wanted.is_in(location));
             let Some(next) = next.filter(|_| answer.status().is_redirection()) else {
-                return self.conceal(answer, &wanted, &at, cookies);
+                return self.conceal(answer, wanted, &at, cookies);
             };
             let mut next =
                 next.to_str().ok().and_then(|next| view.at_pandium(next)).ok_or(ForwardError::Astray)?;
@@ -90,6 +94,10 @@ impl Way<'_> {
                 cookies.extend(seal.set_cookie(line, &view).filter(|line| !wanted.is_in(line)));
             }
             next.truncate(next.find('#').unwrap_or(next.len()));
+            // Whatever is relative to such a path would have the token in it.
+            if wanted.is_in_text(next.split('?').next().unwrap_or_default()) {
+                return Err(ForwardError::Astray);
+            }
             at = next;
         }
         Err(ForwardError::Circles)
@@ -109,7 +117,7 @@ impl Way<'_> {
     fn conceal(
         self,
         answer: Response<Download>,
-        wanted: &Wanted,
+        wanted: Wanted,
         at: &str,
         cookies: Vec<HeaderValue>,
     ) -> Result<Fetched, ForwardError> {
@@ -121,10 +129,12 @@ impl Way<'_> {
         parts.version = Version::HTTP_11;
         headers::prepare_response(&mut parts.headers, &Protected::default());
         parts.headers.remove(TRAILER);
+        parts.extensions.remove::<ReasonPhrase>();
+        drop_names(&mut parts.headers, |name| wanted.is_in_name(name));
         drop_lines(&mut parts.headers, |text| wanted.is_told(text));
         let body = Body::concealing(body, self.timeouts.stall, wanted.scan());
         let path = at.split('?').next().unwrap_or_default().to_owned();
-        Ok(Fetched { answer: Response::from_parts(parts, body), at: path, cookies })
+        Ok(Fetched { answer: Response::from_parts(parts, body), at: path, wanted, cookies })
     }
 }
 

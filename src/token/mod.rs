@@ -254,6 +254,12 @@ pub fn is_signed_with(token: &str, secret: &Secret) -> bool {
     jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, Algorithm::HS256).unwrap_or(false)
 }
 
+/// Whether a header's name, which has lost its case, could be a token's. Nothing of one but its first part
+/// can still be known then.
+pub fn is_like_one(name: &str) -> bool {
+    name.as_bytes().windows(HEADER.len()).any(|part| part.eq_ignore_ascii_case(HEADER))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Around, Life, Moment, Payload, Signer, TenantToken, is_signed_with, verify};

@@ -13,8 +13,11 @@ fn parts(token: &str) -> Vec<String> {
 fn assert_hidden(answer: &Message, token: &str, case: &str) {
     let whole = format!("{}\n{}\n{}", answer.head, answer.text(), answer.trailers);
     let decoded = percent(&whole);
+    // The name of a header comes in small letters.
+    let small = decoded.to_ascii_lowercase();
     for part in parts(token) {
         assert!(!whole.contains(&part) && !decoded.contains(&part), "{case}: {whole}");
+        assert!(!small.contains(&part.to_ascii_lowercase()), "{case}: {whole}");
     }
 }
 
@@ -39,7 +42,8 @@ fn echo(asked: &Message) -> Option<Vec<u8>> {
         let again = asked.values("x-csrf-token").join("");
         let (location, cookie) =
             (format!("Location: /x?tenant={again}"), format!("Set-Cookie: a={}", encoded(&again)));
-        return Some(said("200 OK", &[&location, &cookie, "X-Kept: again"], ""));
+        let (status, name) = (format!("200 {again}"), format!("X-{again}: 1"));
+        return Some(said(&status, &[&location, &cookie, &name, "X-Kept: again"], ""));
     };
     let signature = token.rsplit('.').next().unwrap();
     let body = format!("<a href=\"/acme?tenant={token}\">{token}</a>{token}{token}<i>{signature}</i>");
@@ -55,6 +59,8 @@ fn echo(asked: &Message) -> Option<Vec<u8>> {
         format!("X-Debug: {}", encoded(&encoded(&token))),
         format!("X-Signature: {signature}"),
         format!("ETag: \"{token}\""),
+        format!("X-{token}: 1"),
+        format!("{signature}: 1"),
         "X-Kept: yes".to_owned(),
     ];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -65,7 +71,7 @@ fn echo(asked: &Message) -> Option<Vec<u8>> {
         let head = head.replacen("\r\n", "\r\nTransfer-Encoding: chunked\r\nTrailer: X-Token\r\n", 1);
         return Some(format!("{head}{chunks}0\r\nX-Token: {token}\r\n\r\n").into_bytes());
     }
-    Some(said("200 OK", &lines, &body))
+    Some(said(&format!("200 {token}"), &lines, &body))
 }
 
 #[tokio::test]
@@ -150,6 +156,60 @@ async fn redirects_with_the_token_are_followed_within_pandiums_host() {
         let astray = browser.get("/pandium/install/acme-crm", &[]).await;
         assert_eq!((astray.status(), astray.code().as_str()), (502, "upstream-unreachable"));
         assert!(!astray.resembles_token() && astray.values("set-cookie").is_empty());
+    }
+}
+
+/// Goes on at a path that holds the token, whole or in part; what it says there is relative to it.
+fn nested(asked: &Message) -> Option<Vec<u8>> {
+    let Some(token) = token_in(asked) else {
+        let lines = [
+            "Location: next",
+            "Content-Location: ./next",
+            "Refresh: 0; url=next",
+            "Link: <next>; rel=next",
+            "Link: </kept>; rel=kept",
+            "Set-Cookie: a=1",
+            "Set-Cookie: b=1; Path=/",
+        ];
+        return Some(said("200 OK", &lines, ""));
+    };
+    let signature = token.rsplit('.').next().unwrap();
+    let place = match asked.values("accept-language").join("").as_str() {
+        "en" => format!("/sso/{token}/page"),
+        "de" => format!("/sso/{}/page?x", encoded(&token)),
+        "fr" => format!("./{}/page#x", encoded(&encoded(signature))),
+        _ => return Some(said("200 OK", &["Set-Cookie: c=1; Path=/"], "")),
+    };
+    Some(said("302 Found", &[&format!("Location: {place}"), "Set-Cookie: a=1; Path=/"], ""))
+}
+
+#[tokio::test]
+async fn nothing_is_relative_to_a_path_that_holds_the_token() {
+    for mount in BOTH {
+        let scene = scene(mount, nested).await;
+        let mut browser = scene.browser("42");
+        for language in ["en", "de", "fr"] {
+            let refused = browser.get(INSTALL, &[&format!("Accept-Language: {language}")]).await;
+            assert_eq!((refused.status(), refused.code().as_str()), (502, "upstream-unreachable"));
+            assert_hidden(&refused, &token_in(&scene.pandium.last()).unwrap(), language);
+        }
+        assert_eq!(
+            (scene.pandium.count(), browser.cookies.len()),
+            (3, 0),
+            "none of these paths is asked for"
+        );
+        // Nor is it later, where somebody has written one into a path.
+        assert_eq!(browser.install().await.status(), 200);
+        let token = token_in(&scene.pandium.last()).unwrap();
+        let page = browser.page(&format!("/sso/{token}/page")).await;
+        assert_eq!(page.status(), 200, "{}", page.text());
+        assert_hidden(&page, &token, "the page after");
+        assert_eq!(page.values("link"), [format!("<{}>; rel=kept", mount.at("/kept"))]);
+        assert!(
+            browser.cookies.iter().any(|(name, ..)| name.rsplit('.').next() == Some("b")),
+            "{:?}",
+            browser.cookies
+        );
     }
 }
 

@@ -24,6 +24,11 @@ const SECURE_ONLY: &str = "__Secure-";
 const GENERATION: usize = 8;
 /// The most lines by which cookies are expired in one answer.
 const MOST_EXPIRED: usize = 64;
+/// The most paths at which they are looked for, and the longest that a browser heeds (RFC 6265bis §5.6).
+const MOST_PATHS: usize = 32;
+const LONGEST_PATH: usize = 1024;
+/// The most ties that are read: each costs two HMACs, and a browser has one or two.
+const MOST_TIES: usize = 8;
 
 /// The cookies of a request that are no business of the app's.
 #[derive(Default)]
@@ -101,16 +106,17 @@ impl Jar {
         let value = text(value.strip_prefix(b"=").unwrap_or_default());
         let (Some(name), Some(value)) = (text(name), value) else { return true };
         if rest.is_empty() {
-            self.ties.extend(Tie::parse(&value));
+            self.ties.extend(Tie::parse(&value).filter(|_| self.ties.len() < MOST_TIES));
         } else {
             self.kept.push(Kept { name, value });
         }
         true
     }
 
-    /// The integrations that ties in it speak of; an empty name is the marketplace's.
+    /// The integrations that ties in it speak of, each once; an empty name is the marketplace's.
     pub fn integrations(&self) -> impl Iterator<Item = &str> {
-        self.ties.iter().map(|tie| tie.integration.as_str())
+        let names: BTreeSet<&str> = self.ties.iter().map(|tie| tie.integration.as_str()).collect();
+        names.into_iter()
     }
 
     /// The minting that this browser was last told of, if it was for this visitor.
@@ -140,7 +146,8 @@ impl Jar {
     }
 
     /// The lines that rid the browser of those that are not of this minting, or of all. A browser does
-    /// not say where its cookies lie; these paths are all that they can lie at.
+    /// not say where its cookies lie; these paths are all that they can lie at. The tie goes first, and
+    /// all of them where most lie, at the root: however many there are, nobody is shown anything without.
     pub fn expired(
         &self,
         but: Option<&Seal>,
@@ -149,15 +156,15 @@ impl Jar {
         manner: Manner,
     ) -> Vec<HeaderValue> {
         let stale = |kept: &&Kept| but.is_none_or(|seal| seal.own_name(&kept.name).is_none());
-        let mut names: BTreeSet<&str> =
-            self.kept.iter().filter(stale).map(|kept| kept.name.as_str()).collect();
-        if but.is_none() && !self.ties.is_empty() {
-            names.insert(OURS);
+        let names: BTreeSet<&str> = self.kept.iter().filter(stale).map(|kept| kept.name.as_str()).collect();
+        let tie = (but.is_none() && !self.ties.is_empty()).then_some(OURS);
+        let names: Vec<&str> = tie.into_iter().chain(names).collect();
+        if names.is_empty() {
+            return Vec::new();
         }
-        let paths = paths(asked);
         let root = view.cookie_path(Some("/"));
-        let paths: BTreeSet<&str> = paths.iter().map(String::as_str).chain([root.as_str(), "/"]).collect();
-        let lines = names.iter().flat_map(|name| paths.iter().flat_map(|path| expiry(name, path, manner)));
+        let lines = paths(&root, asked)
+            .flat_map(|path| names.iter().flat_map(move |name| expiry(name, path, manner)));
         lines.take(MOST_EXPIRED).collect()
     }
 }
@@ -169,17 +176,14 @@ fn ours(name: &[u8]) -> Option<&[u8]> {
     (rest.is_empty() || rest.starts_with(b".")).then_some(rest)
 }
 
-/// Every path at which a cookie can lie that comes with a request for this one (RFC 6265 §5.1.4).
-fn paths(path: &str) -> Vec<String> {
-    let ends = path.match_indices('/').map(|(at, _)| at);
-    let mut all: Vec<String> = ends
-        .flat_map(|at| [path.get(..at), path.get(..=at)])
-        .flatten()
-        .filter(|path| !path.is_empty())
-        .map(str::to_owned)
-        .collect();
-    all.push(path.to_owned());
-    all
+/// Every path at which a cookie can lie that comes with a request for this one (RFC 6265 §5.1.4), from
+/// the root on, as far as an answer has room. One with a semicolon would be an attribute more.
+fn paths<'p>(root: &'p str, asked: &'p str) -> impl Iterator<Item = &'p str> {
+    let ends = asked.match_indices('/').flat_map(|(at, _)| [asked.get(..at), asked.get(..=at)]).flatten();
+    let below = ends.chain(Some(asked).filter(|asked| !asked.ends_with('/')));
+    let below = below.filter(move |path| !["", "/", root].contains(path));
+    let all = [root].into_iter().chain(Some("/").filter(|slash| *slash != root)).chain(below);
+    all.filter(|path| path.len() <= LONGEST_PATH && !path.contains(';')).take(MOST_PATHS)
 }
 
 /// Partitioned cookies lie apart from those that are not.

@@ -9,7 +9,7 @@ use crate::proxy;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
-use crate::proxy::conceal::drop_lines;
+use crate::proxy::conceal::{drop_lines, drop_names};
 use crate::proxy::forward::ForwardError;
 use crate::proxy::pandium::Way;
 use crate::proxy::rewrite::{Dressed, Manner, Mismatch, Origin, Seal, View, dress_answer, dress_request};
@@ -17,7 +17,7 @@ use crate::query;
 use crate::refusal::{Code, Refusal};
 use crate::route::Door;
 use crate::server::reply::{self, Failure};
-use crate::token::{Signer, TenantToken};
+use crate::token::{self, Signer, TenantToken};
 use crate::value::Session;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
@@ -64,20 +64,27 @@ impl<'s> Stage<'s> {
         View { base: Origin::new(&self.account.base_url), mount: &self.proxied.mount, at, own }
     }
 
-    /// Makes what Pandium answers an answer of ours, with these lines before its own cookies.
-    fn dress(&self, response: &mut Response<Body>, view: &View<'_>, seal: &Seal, before: Vec<HeaderValue>) {
+    /// Makes what Pandium answers an answer of ours, with these lines before its own cookies. What
+    /// rewriting made of it must not tell a token either.
+    fn dress(
+        &self,
+        response: &mut Response<Body>,
+        (view, seal): (&View<'_>, &Seal),
+        before: Vec<HeaderValue>,
+        is_told: impl Fn(&str) -> bool,
+    ) {
         let asked = &self.visit.parts.headers;
         let frame_ancestors = self.proxied.frame_ancestors.as_ref();
         dress_answer(response.headers_mut(), &Dressed { view, seal, asked, frame_ancestors });
-        if before.is_empty() {
-            return;
-        }
         let headers = response.headers_mut();
-        let of_page: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
-        headers.remove(SET_COOKIE);
-        for line in before.into_iter().chain(of_page) {
-            headers.append(SET_COOKIE, line);
+        if !before.is_empty() {
+            let of_page: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
+            headers.remove(SET_COOKIE);
+            for line in before.into_iter().chain(of_page) {
+                headers.append(SET_COOKIE, line);
+            }
         }
+        drop_lines(headers, is_told);
     }
 
     fn key(&self) -> Result<&'s Signer, Refusal> {
@@ -200,7 +207,7 @@ impl Service {
         let mut lines = visit.jar.expired(Some(seal), visit.parts.uri.path(), &view, manner);
         lines.extend(seal.tie(&view, manner).into_iter().chain(fetched.cookies));
         let mut response = fetched.answer;
-        stage.dress(&mut response, &view, seal, lines);
+        stage.dress(&mut response, (&view, seal), lines, |text| fetched.wanted.is_told(text));
         reply::shown(&mut response, &visit.mark.id);
         Answered::new(response, "minted")
     }
@@ -275,11 +282,12 @@ impl Service {
         match stage.way.pass(request, at, dressed, &visit.origin.switch).await {
             Ok(mut response) => {
                 // Nobody remembers the token here; but it would be known again, and has no business here.
-                if let Some(signer) = &stage.account.secret.signer {
-                    drop_lines(response.headers_mut(), |text| signer.has_signed_in(text));
-                }
+                let signer = stage.account.secret.signer.as_ref();
+                let is_told = |text: &str| signer.is_some_and(|signer| signer.has_signed_in(text));
+                drop_names(response.headers_mut(), token::is_like_one);
+                drop_lines(response.headers_mut(), is_told);
                 let gone = visit.jar.expired(Some(seal), visit.parts.uri.path(), view, self.manner(visit));
-                stage.dress(&mut response, view, seal, gone);
+                stage.dress(&mut response, (view, seal), gone, is_told);
                 Answered::new(response, "passed")
             }
             Err(error) => stage.away(&error),

@@ -183,7 +183,7 @@ fn what_is_expired_is_what_is_not_of_this_minting_at_every_path_where_it_can_lie
     };
     let stale = expired(Some(&own), false);
     let at = |path| format!("pandium-sidecar.01234567.a=; Path={path}; Max-Age=0");
-    let paths = ["/", "/p", "/p/", "/p/acme", "/p/acme/", "/p/acme/x"];
+    let paths = ["/p", "/", "/p/", "/p/acme", "/p/acme/", "/p/acme/x"];
     assert_eq!(stale, paths.map(at));
     let all = expired(None, true);
     assert!(all.iter().all(|line| line.contains("; Secure")));
@@ -191,4 +191,43 @@ fn what_is_expired_is_what_is_not_of_this_minting_at_every_path_where_it_can_lie
         assert_eq!(all.iter().filter(|line| line.starts_with(name)).count(), 2 * paths.len(), "{name}");
     }
     assert_eq!(all.iter().filter(|line| line.contains("Partitioned")).count(), 3 * paths.len());
+}
+
+#[test]
+fn a_path_of_many_parts_costs_no_more_than_an_answer_has_room_for() {
+    let (own, mount) = (seal("42", LATER), path());
+    let manner = Manner { secure: true, framed_elsewhere: false };
+    let deep = "/a".repeat(32_000);
+    let of_app = jar("sid=1").0;
+    assert!(of_app.expired(None, &deep, &view(&mount), manner).is_empty());
+    let old = kept(&seal("41", NUMBER), "a=b");
+    let guarded =
+        (0..100).fold(String::new(), |all, n| format!("{all}; __Host-pandium-sidecar.01234567.{n}=x"));
+    for (cookies, asked, lines) in [
+        (format!("{old}; {}", tie(&own)), deep.as_str(), 64),
+        (format!("{old}{guarded}; {}", tie(&own)), "/p/acme", 64),
+        // No browser keeps a path as long as that; a semicolon would begin an attribute.
+        (format!("{old}; {}", tie(&own)), &*format!("/{}", "a".repeat(64_000)), 8),
+        (format!("{old}; {}", tie(&own)), "/p;Domain=x/acme", 8),
+    ] {
+        let expired = jar(&cookies).0.expired(None, asked, &view(&mount), manner);
+        let text: Vec<_> = expired.iter().map(|line| line.to_str().unwrap()).collect();
+        assert_eq!(text.len(), lines, "{text:?}");
+        assert_eq!(text[0], "pandium-sidecar=; Path=/p; Max-Age=0; Secure");
+        assert!(text.iter().all(|line| line.len() < 1200 && !line.contains("Domain")), "{text:?}");
+    }
+    assert_eq!(super::paths("/p", &deep).count(), 32);
+}
+
+#[test]
+fn two_thousand_ties_are_no_more_work_than_a_few() {
+    let own = seal("42", NUMBER);
+    let planted = |n: usize| tie(&Seal::new(bond("43"), NUMBER.to_owned(), &format!("of-{n}")));
+    let many = (0..2_000).map(planted).collect::<Vec<_>>().join("; ");
+    let (full, headers) = jar(&many);
+    assert_eq!((full.integrations().count(), headers.len()), (8, 0));
+    let same = [tie(&seal("43", NUMBER)), tie(&own)].join("; ");
+    let (same, _) = jar(&format!("{same}; {many}"));
+    assert_eq!(same.integrations().filter(|name| *name == "gwt2hs").count(), 1);
+    assert!(same.seal(bond("42"), "gwt2hs").is_some());
 }
