@@ -246,7 +246,8 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+/// The names in `Connection`: what is for the next one alone.
+pub fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     options(headers, &CONNECTION).filter_map(|option| HeaderName::from_bytes(option).ok()).collect()
 }
 

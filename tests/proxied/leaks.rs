@@ -272,13 +272,17 @@ async fn nothing_of_the_visitors_reaches_pandium() {
     for mount in BOTH {
         let scene = scene(mount, echo).await;
         let mut browser = scene.browser("canary-tenant");
-        let page = browser.get(INSTALL, OF_VISITOR).await;
+        let nominated = ["Connection: Accept-Language", "Accept-Language: canary"];
+        let page = browser.get(INSTALL, &[OF_VISITOR, &nominated].concat()).await;
         assert_eq!(page.status(), 200, "{}", page.text());
         let token = token_in(&scene.pandium.last()).unwrap();
         let mut lines = OF_VISITOR.to_vec();
         let own = format!("Origin: https://{}", mount.host());
         let referer = format!("Referer: https://{}/secret-page?tenant={token}", mount.host());
         lines.extend([own.as_str(), &referer, "Accept: text/html", "X-CSRF-Token: of-pandium"]);
+        // What is for us alone, and what is only named like what browsers send.
+        lines.extend(["Connection: Accept-Language, x-requested-with", "Accept-Language: canary"]);
+        lines.extend(["X-Requested-With: canary", "Acceptance: canary"]);
         assert_eq!(browser.get(&mount.at("/acme/x"), &lines).await.status(), 200);
         let asked =
             browser.request("POST", &mount.at("/acme/form"), &[&lines[..], &["Content-Length: 3"]].concat());
@@ -301,6 +305,7 @@ async fn nothing_of_the_visitors_reaches_pandium() {
             }
         }
         assert!(seen[1..].iter().all(|asked| !asked.resembles_token()));
+        assert_eq!(seen[1].values("accept"), ["text/html"]);
         assert_eq!(seen[1].values("origin"), [scene.base()]);
         assert_eq!(seen[1].values("x-csrf-token"), ["of-pandium"]);
         assert_eq!(seen[1].values("cookie"), ["c=3"]);
@@ -331,6 +336,9 @@ async fn the_file_says_what_else_goes_and_who_may_frame() {
             "Service-Worker-Allowed: /",
             "Clear-Site-Data: \"*\"",
             "Alt-Svc: h3=\":443\"",
+            "X-Accel-Redirect: /internal/secret",
+            "X-Accel-Buffering: no",
+            "X-Accel-Charset: x",
             "NEL: {}",
             "Report-To: {}",
             "WWW-Authenticate: Basic realm=x",
@@ -352,7 +360,9 @@ async fn the_file_says_what_else_goes_and_who_may_frame() {
         assert_eq!(page.values("content-security-policy"), policies);
         let gone =
             ["x-frame-options", "strict-transport-security", "service-worker-allowed", "clear-site-data"];
-        for name in gone.iter().chain(&["alt-svc", "nel", "report-to", "www-authenticate"]) {
+        let nginx = ["x-accel-redirect", "x-accel-buffering", "x-accel-charset"];
+        let others = ["alt-svc", "nel", "report-to", "www-authenticate"];
+        for name in gone.iter().chain(&others).chain(&nginx) {
             assert!(page.values(name).is_empty(), "{name}");
         }
         assert_eq!(page.values("x-content-type-options"), ["nosniff"]);

@@ -39,20 +39,41 @@ async fn a_token_opens_a_page_and_the_cookie_that_it_left_opens_the_next() {
 async fn an_install_on_another_host_leads_to_pandiums_without_a_token() {
     let scene = scene(Mount::Host, pandium).await;
     for (host, port) in [("app.test", ""), ("app.test:8443", ":8443"), ("[::1]:1", ":1")] {
-        for (proto, scheme) in [("https", "https"), ("http", "http"), ("gopher", "http")] {
+        for proto in ["https", "http", "gopher"] {
             let lines = [&*tenant("42"), &*format!("X-Forwarded-Proto: {proto}")].map(str::to_owned);
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
             let asked = String::from_utf8(request("GET", &format!("{INSTALL}?x=1"), &lines)).unwrap();
             let answer =
                 scene.sidecar.send(TRUSTED, asked.replace("Host: app.test", &format!("Host: {host}"))).await;
             assert_eq!(answer.status(), 303, "{}", answer.text());
-            assert_eq!(answer.values("location"), [format!("{scheme}://{HOST}{port}{INSTALL}")]);
+            assert_eq!(answer.values("location"), [format!("//{HOST}{port}{INSTALL}")]);
             assert!(!answer.resembles_token() && answer.values("set-cookie").is_empty());
         }
     }
     assert_eq!(scene.pandium.count(), 0);
     let signed_out = scene.sidecar.get(TRUSTED, INSTALL, &[]).await;
     assert_eq!((signed_out.status(), signed_out.code().as_str()), (401, "signed-out"));
+}
+
+/// Whether a cookie is for TLS alone goes by the scheme that a trusted peer tells, first of a list.
+#[tokio::test]
+async fn the_tie_is_secure_where_the_visitor_came_by_tls() {
+    let scene = scene(Mount::Path, pandium).await;
+    let mut browser = scene.browser("42");
+    for (proto, secure) in [
+        ("https", true),
+        ("HTTPS", true),
+        ("https, http", true),
+        ("http", false),
+        ("Http,https", false),
+        ("gopher", false),
+    ] {
+        browser.lines[1] = format!("X-Forwarded-Proto: {proto}");
+        let page = browser.install().await;
+        let lines = page.values("set-cookie");
+        let tie = lines.iter().find(|line| line.starts_with("pandium-sidecar=")).unwrap();
+        assert_eq!(tie.contains("Secure"), secure, "{proto}: {tie}");
+    }
 }
 
 /// Immunity G7: visitor A out, B in, on the same browser.

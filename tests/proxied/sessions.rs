@@ -4,13 +4,30 @@ use crate::harness::script::{Call, Scripted, ok};
 use crate::harness::{App, INSTALL, Message, OTHER_SECRET, STRANGER, Sidecar, changed};
 use crate::kit::{BOTH, Browser, Mount, plain, said};
 
+/// Two for the app's own host, and one for the hosts beside it.
+const TURNS: &[&str] = &[
+    "Set-Cookie: turn=1; Path=/",
+    "Set-Cookie: other=1; Path=/; Domain=app.test",
+    "Set-Cookie: wide=1; Path=/; Domain=.test",
+];
+
+/// What of these goes onto an answer: at Pandium's host its scripts could read those of the app's.
+#[track_caller]
+fn assert_turns(mount: Mount, answer: &Message) {
+    let lines = answer.values("set-cookie");
+    let has = |name: &str| lines.iter().any(|line| line.starts_with(&format!("{name}=1; ")));
+    let at_app = mount == Mount::Path;
+    assert_eq!((has("turn"), has("other"), has("wide")), (at_app, at_app, true), "{}", answer.head);
+    assert!(answer.values("cache-control")[0].ends_with("no-store"), "{}", answer.head);
+}
+
 /// An app that knows two visitors by its own cookie, and gives them a new one with each answer.
 fn app(asked: &Message) -> Option<Vec<u8>> {
     let cookies = asked.values("cookie").join("; ");
     let who = ["one", "two"].into_iter().find(|who| cookies.contains(&format!("sid={who}")));
     Some(match who {
-        Some(who) => said("200 OK", &[&format!("X-Tenant-Id: {who}"), "Set-Cookie: turn=1; Path=/"], ""),
-        None => said("401 Unauthorized", &[], ""),
+        Some(who) => said("200 OK", &[&[&*format!("X-Tenant-Id: {who}")], TURNS].concat(), ""),
+        None => said("401 Unauthorized", TURNS, ""),
     })
 }
 
@@ -26,17 +43,23 @@ async fn the_app_is_asked_for_each_page() {
         browser.lines.clear();
         let sid = |who: &str| ("sid".to_owned(), who.to_owned(), "/".to_owned());
         browser.cookies.push(sid("one"));
-        assert_eq!(browser.install().await.status(), 200);
+        let opened = browser.install().await;
+        assert_eq!(opened.status(), 200);
+        assert_turns(mount, &opened);
         let page = browser.page("/acme").await;
         assert_eq!((page.status(), app.count()), (200, 2), "{}", page.text());
         assert_eq!(page.text(), "", "the app's cookies are the app's");
-        assert!(page.values("set-cookie").contains(&"turn=1; Path=/"), "{}", page.head);
+        assert_turns(mount, &page);
+        assert_eq!(page.values("cache-control"), ["private, no-store"]);
         let asked = app.last().values("cookie").join("; ");
         assert!(asked.contains("sid=one") && !asked.contains("pandium-sidecar"), "{asked}");
         // Signed out in between, and somebody else in.
         let seen = pandium.calls().len();
         browser.cookies.retain(|(name, ..)| name != "sid");
-        assert_eq!((browser.page("/acme").await.status(), browser.install().await.status()), (401, 401));
+        for refused in [browser.page("/acme").await, browser.install().await] {
+            assert_eq!(refused.status(), 401);
+            assert_turns(mount, &refused);
+        }
         browser.cookies.push(sid("two"));
         let refused = browser.page("/acme").await;
         assert_eq!((refused.status(), refused.code().as_str()), (403, "incomplete-session"));

@@ -4,6 +4,7 @@ use super::address::View;
 use super::cookies::Seal;
 use super::policy::set_ancestors;
 use crate::protected::OWN;
+use crate::proxy::conceal::drop_names;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALT_SVC, CACHE_CONTROL, CONTENT_LOCATION, HeaderMap, HeaderName,
     HeaderValue, LINK, LOCATION, ORIGIN, REFRESH, SET_COOKIE, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
@@ -11,7 +12,7 @@ use http::header::{
 
 /// What Pandium may say of its own host, and not of ours: where else it is, what to keep of it and what to
 /// forget, whom to tell of errors, and to whom to show a password.
-const DROPPED: [HeaderName; 18] = [
+const DROPPED: [HeaderName; 16] = [
     ALT_SVC,
     STRICT_TRANSPORT_SECURITY,
     WWW_AUTHENTICATE,
@@ -27,10 +28,11 @@ const DROPPED: [HeaderName; 18] = [
     HeaderName::from_static("service-worker-allowed"),
     HeaderName::from_static("set-cookie2"),
     HeaderName::from_static("surrogate-control"),
-    HeaderName::from_static("x-accel-expires"),
-    HeaderName::from_static("x-accel-redirect"),
     HeaderName::from_static("x-sendfile"),
 ];
+
+/// What an nginx in front of us would do as it is told: keep an answer, or show a file of its own.
+const TO_NGINX: &str = "x-accel-";
 
 /// What an answer is dressed with.
 pub struct Dressed<'d> {
@@ -50,6 +52,7 @@ pub fn dress_answer(headers: &mut HeaderMap, dressed: &Dressed<'_>) {
     for name in DROPPED.iter().chain(&OWN) {
         headers.remove(name);
     }
+    drop_names(headers, |name| name.starts_with(TO_NGINX));
     each(headers, &SET_COOKIE, |line| seal.set_cookie(line, view));
     each_text(headers, &LOCATION, |address| view.shown(address).into_owned());
     each_text(headers, &CONTENT_LOCATION, |address| view.shown(address).into_owned());

@@ -169,6 +169,13 @@ impl Jar {
     }
 }
 
+/// Whether this line sets a cookie for a domain that has this host in it, and not for one host alone.
+pub fn is_shared_with(line: &HeaderValue, host: &str) -> bool {
+    let cookie = line.to_str().ok().and_then(|line| Cookie::parse(line).ok());
+    let domain = cookie.as_ref().and_then(|cookie| cookie.domain()).unwrap_or_default();
+    !domain.is_empty() && covers(domain, host)
+}
+
 /// What follows in a name behind the part that makes it ours.
 fn ours(name: &[u8]) -> Option<&[u8]> {
     let bare = [HOST_ONLY, SECURE_ONLY].iter().find_map(|guard| name.strip_prefix(guard.as_bytes()));

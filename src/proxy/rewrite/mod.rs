@@ -9,5 +9,5 @@ mod request;
 
 pub use address::{Origin, View};
 pub use answer::{Dressed, dress_answer};
-pub use cookies::{Jar, Manner, Mismatch, Seal};
+pub use cookies::{Jar, Manner, Mismatch, Seal, is_shared_with};
 pub use request::dress_request;

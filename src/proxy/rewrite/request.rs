@@ -5,16 +5,18 @@
 
 use super::address::View;
 use crate::protected::{OWN, Protected, Standing};
+use crate::proxy::headers::nominated;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, PRAGMA, RANGE,
-    REFERER, UPGRADE_INSECURE_REQUESTS, USER_AGENT,
+    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, PRAGMA,
+    RANGE, REFERER, UPGRADE_INSECURE_REQUESTS, USER_AGENT,
 };
 
 /// Those of a kind.
-const KINDS: [&str; 5] = ["accept", "access-control-request-", "content-", "if-", "sec-"];
+const KINDS: [&str; 5] = ["accept-", "access-control-request-", "content-", "if-", "sec-"];
 
 /// Those that stand alone. Scripts send the last ones to show that it was they who asked.
-const ALONE: [HeaderName; 15] = [
+const ALONE: [HeaderName; 16] = [
+    ACCEPT,
     CACHE_CONTROL,
     PRAGMA,
     RANGE,
@@ -42,8 +44,11 @@ pub fn dress_request(
     cookies: Option<HeaderValue>,
 ) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(asked.len());
+    let for_us = nominated(asked);
     for (name, value) in asked {
-        let guarded = guards.iter().any(|guard| guard.standing(name) != Standing::Free) || OWN.contains(name);
+        let guarded = for_us.contains(name)
+            || guards.iter().any(|guard| guard.standing(name) != Standing::Free)
+            || OWN.contains(name);
         // The length is the body's, and set with that.
         if !guarded && *name != CONTENT_LENGTH && (is_usual(name) || send.contains(name)) {
             headers.append(name.clone(), value.clone());

@@ -7,6 +7,7 @@ use crate::config::model::{From, Jwt, Probe};
 use crate::decide::{self, Ask, Entry};
 use crate::proxy::arriving::Arriving;
 use crate::proxy::forward::forward;
+use crate::proxy::rewrite::is_shared_with;
 use crate::refusal::Refusal;
 use crate::server::metrics::Heard;
 use crate::server::reply::{self, Failure};
@@ -19,7 +20,8 @@ use crate::trust::TrustedPeer;
 use crate::value::Session;
 use http::Request;
 use http::header::{
-    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, SET_COOKIE,
+    CACHE_CONTROL, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    RANGE, SET_COOKIE,
 };
 use std::time::Instant;
 
@@ -105,7 +107,7 @@ impl Service {
         match told {
             Ok(Told::Answer(answer)) => self.go_by(&answer, wish, visit, Some(body)).await,
             Ok(Told::Refused(answer, refusal)) => {
-                with_cookies(self.refuse(visit, wish.ask(), &refusal), &answer)
+                self.with_cookies(self.refuse(visit, wish.ask(), &refusal), &answer, visit)
             }
             Err(refusal) => self.refuse(visit, wish.ask(), &refusal),
         }
@@ -157,7 +159,23 @@ impl Service {
         body: Option<Arriving>,
     ) -> Answered {
         let session = answer.session(&self.config.policy, &visit.parts.headers);
-        with_cookies(self.conclude(visit, wish, body, session).await, answer)
+        self.with_cookies(self.conclude(visit, wish, body, session).await, answer, visit)
+    }
+
+    /// Apps change the ids of their sessions with any answer. At Pandium's own host a cookie that is for
+    /// the app's host alone would become Pandium's; and no cache keeps a page with a visitor's cookie.
+    fn with_cookies(&self, mut answered: Answered, answer: &Answer, visit: &Visit<'_>) -> Answered {
+        let apart = self.pandiums_host(visit);
+        let mut cookies = answer.cookies();
+        cookies.retain(|line| apart.is_none_or(|host| is_shared_with(line, host)));
+        let headers = answered.response.headers_mut();
+        if !cookies.is_empty() && headers.get(CACHE_CONTROL).is_none_or(|line| line != "no-store") {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        }
+        for cookie in cookies {
+            headers.append(SET_COOKIE, cookie);
+        }
+        answered
     }
 
     async fn conclude(
@@ -179,12 +197,4 @@ impl Service {
         };
         granted.unwrap_or_else(|refusal| self.refuse(visit, wish.ask(), &refusal))
     }
-}
-
-/// Apps change the ids of their sessions with any answer.
-fn with_cookies(mut answered: Answered, answer: &Answer) -> Answered {
-    for cookie in answer.cookies() {
-        answered.response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    answered
 }

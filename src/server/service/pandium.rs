@@ -2,7 +2,7 @@
 
 use super::{Answered, Service, Visit};
 use crate::config::Config;
-use crate::config::model::{Account, Carrier, Delivery, From, Jwt, Proxied};
+use crate::config::model::{Account, Carrier, Delivery, From, Jwt, Mount, Proxied};
 use crate::decide::{self, Ask, Entry};
 use crate::protected::Protected;
 use crate::proxy;
@@ -20,8 +20,8 @@ use crate::server::reply::{self, Failure};
 use crate::token::{self, Signer, TenantToken};
 use crate::value::Session;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue,
+    SET_COOKIE, USER_AGENT,
 };
 use http::uri::Authority;
 use http::{Request, Response, Uri};
@@ -111,14 +111,20 @@ impl Visit<'_> {
     /// The scheme by which the visitor came, where whoever is in front of us may say so.
     fn scheme(&self) -> &'static str {
         let told = self.trusted.and_then(|_| self.parts.headers.get(X_FORWARDED_PROTO));
-        match told.map(HeaderValue::as_bytes) {
-            Some(b"https") => "https",
-            Some(b"http") => "http",
-            _ => self.origin.scheme(),
+        // Of a list the first is the visitor's: each proxy adds its own behind.
+        let first = told.and_then(|told| told.as_bytes().split(|&byte| byte == b',').next());
+        let is = |scheme: &str| {
+            first.is_some_and(|first| first.trim_ascii().eq_ignore_ascii_case(scheme.as_bytes()))
+        };
+        match self.origin.scheme() {
+            _ if is("https") => "https",
+            _ if is("http") => "http",
+            own => own,
         }
     }
 
-    /// The address of this very request at another host, with what of its query is carried over.
+    /// The address of this very request at another host, with what of its query is carried over. The
+    /// scheme stays the browser's, which who is in front of us need not tell.
     fn beside(&self, host: &str, ask: Ask<'_, '_>) -> String {
         let port = self
             .authority()
@@ -128,7 +134,7 @@ impl Visit<'_> {
         let mut carried = String::new();
         query::carry_over(self.parts.uri.query().unwrap_or_default(), &ask.target.query, &mut carried);
         let query = carried.replacen('&', "?", 1);
-        format!("{}://{host}{port}{}{query}", self.scheme(), self.parts.uri.path())
+        format!("//{host}{port}{}{query}", self.parts.uri.path())
     }
 }
 
@@ -158,6 +164,14 @@ impl Service {
     /// Whether the visitor is at a host that is Pandium's.
     pub(super) fn is_at_pandium(&self, visit: &Visit<'_>) -> bool {
         decide::is_apart(&self.config.policy, &visit.parts.uri, &visit.parts.headers)
+    }
+
+    /// Pandium's own host, where the visitor came by that.
+    pub(super) fn pandiums_host(&self, visit: &Visit<'_>) -> Option<&str> {
+        match &self.config.policy.pandium.proxy.as_ref()?.mount {
+            Mount::Host(host) if self.is_at_pandium(visit) => Some(host),
+            _ => None,
+        }
     }
 
     /// Asks Pandium with a token, and shows what it answers.
@@ -190,7 +204,7 @@ impl Service {
         let at = token.expose_address().get(account.base_url.len()..).unwrap_or("/");
         let view = stage.view(at);
         let mut asked = HeaderMap::new();
-        for name in [ACCEPT, ACCEPT_LANGUAGE, USER_AGENT].iter().chain(&proxied.send) {
+        for name in [ACCEPT, ACCEPT_LANGUAGE, USER_AGENT, CONNECTION].iter().chain(&proxied.send) {
             for value in visit.parts.headers.get_all(name) {
                 asked.append(name.clone(), value.clone());
             }
