@@ -43,7 +43,7 @@ use tokio::time::{Instant, Sleep, timeout_at};
 /// How often a connection is looked at, at most.
 const TICK: Duration = Duration::from_secs(1);
 /// The same while all that has come is a piece of a head: who sends no more of it costs little soon.
-const GLANCE: Duration = Duration::from_millis(200);
+const GLANCE: Duration = Duration::from_millis(20);
 /// The most header lines that hyper takes where nobody says.
 const HYPERS_HEADERS: usize = 100;
 /// How long a visitor may go on sending what nobody reads any more.
