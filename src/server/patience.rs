@@ -129,30 +129,17 @@ pub struct Watched<I> {
     before: Bytes,
     pulse: Arc<Pulse>,
     stall: Stall,
-    /// Whether something was read, and nothing written since.
-    asked: bool,
 }
 
 impl<I> Watched<I> {
     /// Watches the connection.
     pub fn new(inner: I, before: Bytes, pulse: Arc<Pulse>, stall: Duration) -> Self {
-        Self { inner, before, pulse, stall: Stall::new(stall), asked: false }
+        Self { inner, before, pulse, stall: Stall::new(stall) }
     }
 
     /// The connection. What came before was the beginning of a head, and has been read with it.
     pub fn into_inner(self) -> I {
         self.inner
-    }
-
-    /// Lets all others who are ready take their turn before an answer is begun. So the answers of a
-    /// busy worker go out one behind the other, and whoever reads them is woken once for many: on a
-    /// machine of virtual cores a wake-up costs as much as the rest of a small answer.
-    fn after_others(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if std::mem::take(&mut self.asked) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(())
     }
 
     /// What came of a write: an error, where it has waited too long.
@@ -181,7 +168,6 @@ impl<I: Read + Unpin> Read for Watched<I> {
         }
         let read = Pin::new(&mut self.inner).poll_read(cx, buf);
         if read.is_ready() {
-            self.asked = true;
             self.pulse.reads.fetch_add(1, Ordering::Relaxed);
         }
         read
@@ -190,7 +176,6 @@ impl<I: Read + Unpin> Read for Watched<I> {
 
 impl<I: Write + Unpin> Write for Watched<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.after_others(cx));
         let written = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.timed(cx, written)
     }
@@ -214,7 +199,6 @@ impl<I: Write + Unpin> Write for Watched<I> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.after_others(cx));
         let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
         self.timed(cx, written)
     }
