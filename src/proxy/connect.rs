@@ -3,9 +3,13 @@
 use crate::config::model::{Endpoint, Remote};
 use crate::stream::Stream;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
+
+/// How long to leave a full queue alone.
+const QUEUE_FULL: Duration = Duration::from_millis(5);
 
 /// The way to one fixed place, whatever an address says.
 pub struct Connector {
@@ -38,7 +42,18 @@ impl Connector {
                 stream.set_nodelay(true)?;
                 Ok(Stream::Tcp(stream))
             }
-            Endpoint::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
+            Endpoint::Unix(path) => connect_unix(path).await.map(Stream::Unix),
+        }
+    }
+}
+
+/// Connects to a socket file. Where too many wait there already the system says so at once, while it
+/// waits for us over TCP; so we wait ourselves.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(QUEUE_FULL).await,
+            connected => return connected,
         }
     }
 }

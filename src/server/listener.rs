@@ -74,7 +74,19 @@ impl Listener {
                 (Socket::Unix(listener.into_std()?), Bound::Unix(path.clone()), Some(file))
             }
         };
-        Ok(Self { bound, socket, _file: file, manner: watch::Sender::new(Manner::new(listen, bounds)) })
+        let manner = watch::Sender::new(Manner::new(listen, bounds));
+        let listener = Self { bound, socket, _file: file, manner };
+        listener.lengthen_queue()?;
+        Ok(listener)
+    }
+
+    /// Lets more wait to be accepted than the 128 that a library asks for: whoever comes when the queue
+    /// is full is not told, and tries again after a second.
+    fn lengthen_queue(&self) -> io::Result<()> {
+        match &self.socket {
+            Socket::Tcp(listener) => SockRef::from(listener).listen(QUEUE),
+            Socket::Unix(listener) => SockRef::from(listener).listen(QUEUE),
+        }
     }
 
     /// Serves in this manner whoever comes from now on.
@@ -131,6 +143,8 @@ impl Acceptor {
     }
 }
 
+/// How many may wait to be accepted; the kernel has its own bound, `net.core.somaxconn`.
+const QUEUE: i32 = 4096;
 /// How many bytes may wait in the kernel to be sent before it says that more can be written.
 const UNSENT: u32 = 16 << 10;
 

@@ -22,6 +22,7 @@ mod expect;
 mod kit;
 mod lines;
 mod pool;
+mod queues;
 mod raw;
 mod readers;
 mod requests;

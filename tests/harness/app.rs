@@ -1,6 +1,7 @@
 //! An app that records every request, and answers as it is told.
 
 use super::message::{Message, Reader};
+use socket2::SockRef;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -57,6 +58,8 @@ impl App {
         F: Future<Output = ()> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Tests have hundreds of visitors at once.
+        SockRef::from(&listener).listen(4096).unwrap();
         let address = listener.local_addr().unwrap();
         let record = Arc::<Record>::default();
         let kept = Arc::clone(&record);
@@ -70,7 +73,14 @@ impl App {
 
     /// One on a unix socket; its `address` is of no use.
     pub fn on_unix(path: &std::path::Path) -> Self {
-        let listener = UnixListener::bind(path).unwrap();
+        Self::accepting(std::os::unix::net::UnixListener::bind(path).unwrap())
+    }
+
+    /// The same on a socket that is bound already.
+    pub fn accepting(listener: std::os::unix::net::UnixListener) -> Self {
+        SockRef::from(&listener).listen(4096).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = UnixListener::from_std(listener).unwrap();
         let record = Arc::<Record>::default();
         let kept = Arc::clone(&record);
         tokio::spawn(async move {

@@ -100,6 +100,7 @@ struct Record {
 impl Scripted {
     pub async fn start(play: impl Fn(&Call) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        socket2::SockRef::from(&listener).listen(4096).unwrap();
         let address = listener.local_addr().unwrap();
         let record = Arc::<Record>::default();
         let (kept, play): (_, Arc<Play>) = (Arc::clone(&record), Arc::new(play));
