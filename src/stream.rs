@@ -26,6 +26,11 @@ impl Stream {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
 
+    /// Whether HTTP/2 was agreed on for it.
+    pub fn is_http2(&self) -> bool {
+        matches!(self, Self::Tls(stream) if tls::is_http2(stream))
+    }
+
     /// Ends it in a way that nobody takes for an orderly end, where it can be told.
     pub fn reset(self) {
         // TLS has a word of its own for an orderly end, which is not said here.

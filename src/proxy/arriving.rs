@@ -1,14 +1,14 @@
 //! A visitor's body as it arrives, by HTTP/1.1 or as a stream of HTTP/2.
 
+use super::http2::{Cut, fields, poll_piece};
 use bytes::Bytes;
 use h2::RecvStream;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Request};
+use http::Request;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 /// Whoever wants to know when a visitor's body is over.
 pub trait Waiting: Send + Sync {
@@ -26,7 +26,8 @@ pub struct Arriving {
 
 enum Source {
     Connection(Incoming),
-    Stream(Inflow),
+    /// With the length that was told.
+    Stream(RecvStream, Option<u64>),
 }
 
 /// Why a body broke off.
@@ -37,7 +38,7 @@ pub enum Broken {
     Connection(#[from] hyper::Error),
     /// On a stream of HTTP/2.
     #[error(transparent)]
-    Stream(#[from] h2::Error),
+    Stream(#[from] Cut),
 }
 
 impl Arriving {
@@ -52,18 +53,13 @@ impl Arriving {
         request: Request<RecvStream>,
         waiting: impl FnOnce() -> Arc<dyn Waiting>,
     ) -> Request<Self> {
-        let length = length(request.headers());
+        let length = fields::length(request.headers());
         request.map(|stream| {
             let ended = stream.is_end_stream();
-            let source = Source::Stream(Inflow { stream, length });
+            let source = Source::Stream(stream, length);
             Self { source, ended, waiting: (!ended).then(waiting) }
         })
     }
-}
-
-/// The one length that is told, which the HTTP/2 library compares with what comes.
-fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl HttpBody for Arriving {
@@ -76,14 +72,14 @@ impl HttpBody for Arriving {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let polled = match &mut self.source {
             Source::Connection(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Broken::Connection),
-            Source::Stream(inflow) => inflow.poll(cx).map_err(Broken::Stream),
+            Source::Stream(stream, _) => poll_piece(stream, cx).map_err(Broken::Stream),
         };
         // Nobody asks for the end of a body whose length was told.
         self.ended |= match &polled {
             Poll::Ready(None) => true,
             Poll::Ready(Some(_)) => match &self.source {
                 Source::Connection(incoming) => incoming.is_end_stream(),
-                Source::Stream(inflow) => inflow.stream.is_end_stream(),
+                Source::Stream(stream, _) => stream.is_end_stream(),
             },
             Poll::Pending => false,
         };
@@ -97,7 +93,7 @@ impl HttpBody for Arriving {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Connection(incoming) => incoming.size_hint(),
-            Source::Stream(inflow) => inflow.length.map_or_else(SizeHint::default, SizeHint::with_exact),
+            Source::Stream(_, length) => length.map_or_else(SizeHint::default, SizeHint::with_exact),
         }
     }
 }
@@ -106,27 +102,6 @@ impl Drop for Arriving {
     fn drop(&mut self) {
         if let Some(waiting) = &self.waiting {
             waiting.over(!self.ended);
-        }
-    }
-}
-
-/// What flows in on a stream.
-struct Inflow {
-    stream: RecvStream,
-    length: Option<u64>,
-}
-
-impl Inflow {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        match ready!(self.stream.poll_data(cx)) {
-            Some(Ok(bytes)) => {
-                // Whoever asks for the next piece is rid of this one: then there is room for more.
-                drop(self.stream.flow_control().release_capacity(bytes.len()));
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
-            // Any reset is an error here, for whatever reason: what came is not the whole.
-            Some(Err(error)) => Poll::Ready(Some(Err(error))),
-            None => self.stream.poll_trailers(cx).map(|end| Some(end.transpose()?.map(Frame::trailers))),
         }
     }
 }

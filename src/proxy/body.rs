@@ -2,8 +2,8 @@
 
 use super::arriving::{Arriving, Broken};
 use super::conceal::Scan;
-use super::download::Download;
 use super::headers::strip_trailers;
+use super::inbound::Inbound;
 use crate::protected::Protected;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -102,7 +102,7 @@ pub struct Upload {
 
 /// The body of an app's answer.
 pub struct Answer {
-    inner: Download,
+    inner: Inbound,
     patience: Patience,
     trailers: Trailers,
     /// Looks for what the visitor must not see.
@@ -134,12 +134,12 @@ impl Body {
     }
 
     /// An app's body, with a bound on the wait between two pieces.
-    pub fn answer(inner: Download, wait: Duration, trailers: Trailers) -> Self {
+    pub fn answer(inner: Inbound, wait: Duration, trailers: Trailers) -> Self {
         Self::Answer(Answer { inner, patience: Patience::new(wait), trailers, scan: None })
     }
 
     /// The same without what is looked for in it, and without trailers.
-    pub fn concealing(inner: Download, wait: Duration, scan: Scan) -> Self {
+    pub fn concealing(inner: Inbound, wait: Duration, scan: Scan) -> Self {
         let (patience, scan) = (Patience::new(wait), Some(Box::new(scan)));
         Self::Answer(Answer { inner, patience, trailers: Trailers::Drop, scan })
     }
@@ -200,7 +200,7 @@ impl Answer {
                 return self.patience.lose(cx).map(|stalled| Some(Err(stalled)));
             };
             self.patience.alarm = None;
-            let Some(frame) = frame.transpose().map_err(|error| BodyError::Broken(error.into()))? else {
+            let Some(frame) = frame.transpose().map_err(BodyError::Broken)? else {
                 let rest = self.scan.as_mut().map(|scan| scan.finish()).filter(|rest| !rest.is_empty());
                 return Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))));
             };

@@ -4,10 +4,12 @@ use super::alarm::Alarm;
 use super::body::{Activity, Body};
 use super::connect::Connector;
 use super::download::Download;
+use super::http2::Fault;
 use super::line::{Asked, Line};
 use super::pool::Pool;
 use super::spare::Spare;
 use crate::config::model::{Remote, Timeouts, Upstream};
+use crate::stream::Stream;
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -36,10 +38,10 @@ pub struct Client {
 /// All that makes a client: two of one way are as good as one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Way {
-    at: Remote,
-    keepalive: Duration,
-    response: Duration,
-    connect: Duration,
+    pub(super) at: Remote,
+    pub(super) keepalive: Duration,
+    pub(super) response: Duration,
+    pub(super) connect: Duration,
 }
 
 impl Way {
@@ -77,6 +79,9 @@ pub enum NoAnswer {
     /// It broke off, or spoke no HTTP.
     #[error("{}", chain(.0))]
     Broken(#[source] hyper::Error),
+    /// The same over HTTP/2.
+    #[error("{0}")]
+    Fault(#[source] Fault),
     /// It was reached, and did not answer in time.
     #[error("no answer within {0:?}")]
     Late(Duration),
@@ -99,6 +104,12 @@ impl Client {
     /// The way that it goes.
     pub fn way(&self) -> &Way {
         &self.way
+    }
+
+    /// Takes a connection that somebody else has made, for the next request.
+    pub async fn adopt(&self, stream: Stream) -> Result<(), hyper::Error> {
+        self.pool.keep(Line::open(stream).await?);
+        Ok(())
     }
 
     /// Sends a request, and waits for the head of its answer. The wait begins anew with every piece
@@ -197,7 +208,7 @@ impl Client {
 }
 
 /// Waits for so long after the app was last kept waiting; none where that was too long.
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     alarm: &mut Alarm,
     activity: Option<&Activity>,
     patience: Duration,
@@ -250,6 +261,6 @@ pub fn is_timeout(error: &NoAnswer) -> bool {
     match error {
         NoAnswer::Late(_) => true,
         NoAnswer::Unreachable(error) => error.kind() == io::ErrorKind::TimedOut,
-        NoAnswer::Broken(_) => false,
+        NoAnswer::Broken(_) | NoAnswer::Fault(_) => false,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::config::model::{Endpoint, Remote};
 use crate::stream::Stream;
+use crate::tls::Offer;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -25,12 +26,17 @@ impl Connector {
 
     /// Connects. A handshake has to end within the same time.
     pub async fn connect(&self) -> io::Result<Stream> {
+        self.connect_for(Offer::Http1).await
+    }
+
+    /// The same, for what the other end chooses of these.
+    pub async fn connect_for(&self, offer: Offer) -> io::Result<Stream> {
         let deadline = Instant::now() + self.patience;
         let late = |what: &'static str| move |_| io::Error::new(io::ErrorKind::TimedOut, what);
         let dialled = timeout_at(deadline, self.dial()).await;
         let stream = dialled.map_err(late("no connection in time"))??;
         let Some(tls) = &self.at.tls else { return Ok(stream) };
-        let shaken = timeout_at(deadline, tls.connect(stream)).await;
+        let shaken = timeout_at(deadline, tls.connect(stream, offer)).await;
         let encrypted = shaken.map_err(late("no TLS handshake in time"))??;
         Ok(Stream::Tls(Box::new(encrypted)))
     }

@@ -3,8 +3,8 @@
 use super::arriving::Arriving;
 use super::body::{Activity, Body, BodyError, Trailers};
 use super::client::{Client, NoAnswer, is_timeout};
-use super::download::Download;
 use super::headers::{self, Seen};
+use super::inbound::Inbound;
 use super::tunnel::{Switch, Switched};
 use crate::config::model::Timeouts;
 use crate::protected::Protected;
@@ -80,7 +80,8 @@ pub fn forward<'f>(
             headers::ask_for_websocket(&mut parts.headers);
         }
         let (request, activity) = with_body(parts, body, passage.timeouts);
-        let answer = heed(passage.client.send(request, activity.as_ref()).await)?;
+        let answer = passage.client.send(request, activity.as_ref()).await;
+        let answer = heed(answer.map(|answer| answer.map(Inbound::Line)))?;
         if answer.status().as_u16() == 101 {
             let switch = switch.ok_or(ForwardError::Unasked)?;
             return Box::pin(accept_switch(answer, switch, passage.hidden)).await;
@@ -118,13 +119,13 @@ pub(super) fn with_body(
 }
 
 /// An answer that can be passed on.
-pub(super) fn heed(answer: Result<Response<Download>, NoAnswer>) -> Result<Response<Download>, ForwardError> {
+pub(super) fn heed(answer: Result<Response<Inbound>, NoAnswer>) -> Result<Response<Inbound>, ForwardError> {
     let answer = answer.map_err(blame)?;
     if headers::is_framed_once(answer.headers()) { Ok(answer) } else { Err(ForwardError::Framing) }
 }
 
 pub(super) async fn accept_switch(
-    answer: Response<Download>,
+    answer: Response<Inbound>,
     switch: &Switch,
     hidden: &Protected,
 ) -> Result<Response<Body>, ForwardError> {

@@ -233,7 +233,7 @@ fn options<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item 
 }
 
 /// `Connection` names what else goes. `Host` and the length stay: they belong to the message.
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         for name in nominated(headers) {
             if name != HOST && name != CONTENT_LENGTH {

@@ -2,11 +2,11 @@
 
 use super::arriving::Arriving;
 use super::body::{Body, Trailers};
-use super::client::Client;
 use super::conceal::{Wanted, drop_lines, drop_names};
-use super::download::Download;
 use super::forward::{ForwardError, accept_switch, heed, with_body};
 use super::headers;
+use super::inbound::Inbound;
+use super::place::Place;
 use super::rewrite::{Seal, View};
 use super::tunnel::Switch;
 use crate::config::model::Timeouts;
@@ -23,7 +23,7 @@ const MOST_HOPS: usize = 5;
 #[derive(Clone, Copy)]
 pub struct Way<'w> {
     /// Connections there.
-    pub client: &'w Client,
+    pub place: &'w Place,
     /// Bounds on waits.
     pub timeouts: &'w Timeouts,
 }
@@ -56,7 +56,7 @@ impl Way<'_> {
             headers::ask_for_websocket(&mut parts.headers);
         }
         let (request, activity) = with_body(parts, body, self.timeouts);
-        let mut answer = heed(self.client.send(request, activity.as_ref()).await)?;
+        let mut answer = heed(self.place.send(request, activity.as_ref()).await)?;
         answer.extensions_mut().remove::<ReasonPhrase>();
         if answer.status().as_u16() == 101 {
             let switch = Some(switch).filter(|_| wants_switch).ok_or(ForwardError::Unasked)?;
@@ -103,20 +103,20 @@ impl Way<'_> {
         Err(ForwardError::Circles)
     }
 
-    async fn ask(self, at: &str, dressed: &HeaderMap, own: &Own) -> Result<Response<Download>, ForwardError> {
+    async fn ask(self, at: &str, dressed: &HeaderMap, own: &Own) -> Result<Response<Inbound>, ForwardError> {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = Uri::try_from(at).map_err(|_| ForwardError::Target)?;
         request.headers_mut().clone_from(dressed);
         if let Some(line) = own.line() {
             request.headers_mut().insert(COOKIE, line);
         }
-        let answer = heed(self.client.send(request, None).await)?;
+        let answer = heed(self.place.send(request, None).await)?;
         if answer.status().is_informational() { Err(ForwardError::Unasked) } else { Ok(answer) }
     }
 
     fn conceal(
         self,
-        answer: Response<Download>,
+        answer: Response<Inbound>,
         wanted: Wanted,
         at: &str,
         cookies: Vec<HeaderValue>,

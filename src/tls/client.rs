@@ -1,7 +1,7 @@
 //! The end that connects: it learns whom it speaks with, or it does not speak.
 
 use super::pem::{self, PemFault};
-use super::{Encrypted, LibraryFault, PROVIDER};
+use super::{Encrypted, LibraryFault, PROVIDER, protocols};
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, Error as TlsError, RootCertStore};
 use std::io;
@@ -64,6 +64,15 @@ impl Name {
     }
 }
 
+/// What is offered to speak over a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// HTTP/1.1 alone.
+    Http1,
+    /// HTTP/2, and HTTP/1.1 where that is not wanted.
+    Either,
+}
+
 /// How to connect to one server.
 #[derive(Clone)]
 pub struct ClientTls {
@@ -77,20 +86,20 @@ impl ClientTls {
     /// Connects to the server of this name, if one of these says that it is.
     pub fn new(Name(name): Name, authorities: Authorities) -> Result<Self, LibraryFault> {
         let roots = Arc::new(authorities.roots);
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
+        let config = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(Arc::clone(&roots))
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { config: Arc::new(config), name, roots, authorities: authorities.shown.into() })
     }
 
-    /// Shakes hands over a connection.
-    pub async fn connect<S>(&self, stream: S) -> io::Result<Encrypted<S>>
+    /// Shakes hands over a connection, for HTTP/1.1, or for whichever of these the server wants.
+    pub async fn connect<S>(&self, stream: S, offer: Offer) -> io::Result<Encrypted<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let connector = TlsConnector::from(Arc::clone(&self.config));
+        let connector = connector.with_alpn(protocols(offer == Offer::Either));
         let connected = connector.connect(self.name.clone(), stream).await;
         connected.map(Encrypted::Client).map_err(explained)
     }

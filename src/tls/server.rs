@@ -3,7 +3,7 @@
 use super::client::Authorities;
 use super::pem::{self, PemFault};
 use super::san::{self, San};
-use super::{Encrypted, LibraryFault, PROVIDER};
+use super::{Encrypted, HTTP2, LibraryFault, PROVIDER, protocols};
 use httpdate::fmt_http_date;
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -105,9 +105,6 @@ pub struct ServerTls {
     shows: Arc<str>,
     asks: Option<Arc<str>>,
 }
-
-/// The name of HTTP/2 where a protocol is agreed on (RFC 9113 §3.2).
-const HTTP2: &[u8] = b"h2";
 
 /// A client's certificate, with those between it and its authority; none where it showed none.
 pub struct Shown(Vec<CertificateDer<'static>>);
@@ -214,11 +211,6 @@ fn verifier(clients: Authorities) -> Result<Verifier, LibraryFault> {
         .allow_unauthenticated()
         .build()
         .map_err(|error| LibraryFault::from(TlsError::General(error.to_string())))
-}
-
-fn protocols(http2: bool) -> Vec<Vec<u8>> {
-    let all = [(http2, HTTP2), (true, b"http/1.1")];
-    all.iter().filter(|(on, _)| *on).map(|(_, protocol)| protocol.to_vec()).collect()
 }
 
 /// No certificate for anybody.

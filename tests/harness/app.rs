@@ -1,6 +1,7 @@
 //! An app that records every request, and answers as it is told.
 
 use super::message::{Message, Reader};
+use super::streams;
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -40,12 +41,15 @@ impl App {
         Self::over_tcp(move |stream, record| answer_all(stream, record, answer)).await
     }
 
-    /// The same behind TLS.
+    /// The same behind TLS, over HTTP/2 where that is agreed on.
     pub async fn encrypted(answer: Answer, acceptor: TlsAcceptor) -> Self {
         Self::over_tcp(move |stream, record| {
             let acceptor = acceptor.clone();
             async move {
-                if let Ok(stream) = acceptor.accept(stream).await {
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                    answer_streams(stream, record, answer).await;
+                } else {
                     answer_all(stream, record, answer).await;
                 }
             }
@@ -128,4 +132,23 @@ where
             return;
         }
     }
+}
+
+/// The same over HTTP/2.
+async fn answer_streams<S>(stream: S, record: Arc<Record>, answer: Answer)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    *record.connections.lock().unwrap() += 1;
+    streams::serve(stream, move |request, respond| {
+        let record = Arc::clone(&record);
+        async move {
+            let message = streams::read(request).await;
+            let said = answer(&message);
+            record.seen.lock().unwrap().push(message.clone());
+            let Some(said) = said else { std::future::pending().await };
+            streams::say(respond, &message, &said).await;
+        }
+    })
+    .await;
 }

@@ -95,12 +95,18 @@ impl Identity {
 
     /// A server that shows it.
     pub fn acceptor(&self) -> TlsAcceptor {
-        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        self.acceptor_for(&[])
+    }
+
+    /// The same that wants one of these protocols.
+    pub fn acceptor_for(&self, protocols: &[&str]) -> TlsAcceptor {
+        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![self.certificate.clone()], self.key_der())
             .unwrap();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
     }
 }

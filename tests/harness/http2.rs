@@ -133,6 +133,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         client
     }
 
+    /// The other end of one, which begins with these settings.
+    pub async fn accept(mut stream: S, settings: &[u8]) -> Self {
+        let mut preface = [0; PREFACE.len()];
+        // Where there is none, no frame comes either.
+        let _ = stream.read_exact(&mut preface).await;
+        let mut client = Self::silent(stream);
+        client.send(&frame(SETTINGS, 0, 0, settings)).await;
+        client
+    }
+
     /// One that says nothing by itself at the beginning.
     pub fn silent(stream: S) -> Self {
         let (buffer, decoder, window) = (VecDeque::new(), Decoder::default(), (65_535, 65_535));
@@ -265,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     /// A head in the words of HTTP/1.1; a status has no phrase.
-    async fn head(&mut self, first: &Frame) -> String {
+    pub async fn head(&mut self, first: &Frame) -> String {
         let mut block = first.payload.clone();
         let mut flags = first.flags;
         while flags & END_HEADERS == 0 {

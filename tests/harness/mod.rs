@@ -24,6 +24,7 @@ pub mod child;
 pub mod http2;
 pub mod message;
 pub mod script;
+pub mod streams;
 pub mod way;
 
 pub use app::App;

@@ -1,10 +1,13 @@
 //! A sidecar that shows Pandium's pages, and a stand-in for Pandium behind TLS.
 
 use crate::harness::app::Answer;
-use crate::harness::certs::Authority;
+use crate::harness::certs::{Authority, Identity};
 use crate::harness::child::Scratch;
 use crate::harness::script::Scripted;
 use crate::harness::{App, INSTALL, Message, SECRET, Sidecar, TRUSTED, Visitor, changed, fixture, joined};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio_rustls::TlsAcceptor;
 
 /// Where Pandium's pages are in the tests of a host of their own.
 pub const HOST: &str = "integrations.test";
@@ -19,6 +22,23 @@ pub enum Mount {
 }
 
 pub const BOTH: [Mount; 2] = [Mount::Host, Mount::Path];
+
+/// What Pandium speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    /// It knows of nothing else.
+    Http1,
+    /// It agrees on it.
+    Http2,
+}
+
+/// Both mounts, with a Pandium of each kind.
+pub const EACH: [(Mount, Spoken); 4] = [
+    (Mount::Host, Spoken::Http1),
+    (Mount::Host, Spoken::Http2),
+    (Mount::Path, Spoken::Http1),
+    (Mount::Path, Spoken::Http2),
+];
 
 impl Mount {
     /// As the file has it.
@@ -51,31 +71,55 @@ pub struct Scene {
     pub pandium: App,
     pub sidecar: Sidecar,
     pub mount: Mount,
-    _scratch: Scratch,
+    _certified: Certified,
 }
 
 /// Everything is proxied; Pandium answers like this.
-pub async fn scene(mount: Mount, answer: Answer) -> Scene {
-    scene_with(mount, answer, &[]).await
+pub async fn scene(mount: Mount, spoken: Spoken, answer: Answer) -> Scene {
+    scene_with(mount, spoken, answer, &[]).await
 }
 
 /// The same with some of the file replaced.
-pub async fn scene_with(mount: Mount, answer: Answer, changes: &[(&str, &str)]) -> Scene {
-    let authority = Authority::new("Pandium's");
-    let scratch = Scratch::new("proxied");
-    let ca = scratch.write("ca.pem", authority.pem());
+pub async fn scene_with(mount: Mount, spoken: Spoken, answer: Answer, changes: &[(&str, &str)]) -> Scene {
+    let certified = Certified::new();
+    let protocols: &[&str] = if spoken == Spoken::Http2 { &["h2", "http/1.1"] } else { &[] };
     let app = App::start().await;
-    let pandium = App::encrypted(answer, authority.issue(&["localhost"]).acceptor()).await;
-    let base = format!("https://localhost:{}", pandium.address.port());
-    let pages = format!("base_url: {base}\n  ca_file: {}\n  proxy: {}", ca.display(), mount.text());
-    let text = changed(&fixture(app.address), &[("environment: sandbox", &pages)]);
-    let text = changed(&text, changes) + "routes: { install: { deliver: proxy } }\n";
+    let pandium = App::encrypted(answer, certified.acceptor(protocols)).await;
+    let text = changed(&certified.text(mount, app.address, pandium.address), changes);
     let sidecar = Sidecar::start(&text).await;
-    Scene { app, pandium, sidecar, mount, _scratch: scratch }
+    Scene { app, pandium, sidecar, mount, _certified: certified }
+}
+
+/// A certificate for a Pandium at `localhost`, and the file by which it is believed.
+pub struct Certified {
+    identity: Identity,
+    ca: PathBuf,
+    _scratch: Scratch,
+}
+
+impl Certified {
+    pub fn new() -> Self {
+        let authority = Authority::new("Pandium's");
+        let scratch = Scratch::new("proxied");
+        let ca = scratch.write("ca.pem", authority.pem());
+        Self { identity: authority.issue(&["localhost"]), ca, _scratch: scratch }
+    }
+
+    pub fn acceptor(&self, protocols: &[&str]) -> TlsAcceptor {
+        self.identity.acceptor_for(protocols)
+    }
+
+    /// The file where everything is proxied from there.
+    pub fn text(&self, mount: Mount, app: SocketAddr, pandium: SocketAddr) -> String {
+        let base = format!("https://localhost:{}", pandium.port());
+        let pages = format!("base_url: {base}\n  ca_file: {}\n  proxy: {}", self.ca.display(), mount.text());
+        changed(&fixture(app), &[("environment: sandbox", &pages)])
+            + "routes: { install: { deliver: proxy } }\n"
+    }
 }
 
 /// The file where everything is proxied, and Pandium speaks plainly.
-pub fn plain(mount: Mount, app: std::net::SocketAddr, pandium: std::net::SocketAddr) -> String {
+pub fn plain(mount: Mount, app: SocketAddr, pandium: SocketAddr) -> String {
     let pages = format!("base_url: http://{pandium}\n  proxy: {}", mount.text());
     changed(&fixture(app), &[("environment: sandbox", &pages)]) + "routes: { install: { deliver: proxy } }\n"
 }
@@ -122,6 +166,11 @@ impl Browser {
     pub fn new(mount: Mount, visitor: Visitor, tenant_id: &str) -> Self {
         let lines = vec![tenant(tenant_id), "X-Forwarded-Proto: https".to_owned()];
         Self { mount, visitor, lines, cookies: Vec::new() }
+    }
+
+    /// The same browser over a connection of its own.
+    pub fn again(&self, visitor: Visitor) -> Self {
+        Self { mount: self.mount, visitor, lines: self.lines.clone(), cookies: self.cookies.clone() }
     }
 
     /// Somebody else comes to this browser.

@@ -2,7 +2,7 @@
 //! byte of both directions is looked at.
 
 use crate::harness::{INSTALL, Message, TRUSTED, request};
-use crate::kit::{BOTH, Mount, said, scene, scene_with, token_in};
+use crate::kit::{EACH, Mount, Spoken, said, scene, scene_with, token_in};
 
 /// The parts of a token: none of them may be anywhere.
 fn parts(token: &str) -> Vec<String> {
@@ -76,8 +76,8 @@ fn echo(asked: &Message) -> Option<Vec<u8>> {
 
 #[tokio::test]
 async fn no_token_reaches_the_visitor() {
-    for mount in BOTH {
-        let scene = scene(mount, echo).await;
+    for (mount, spoken) in EACH {
+        let scene = scene(mount, spoken, echo).await;
         for path in [INSTALL, "/pandium/install/acme-crm"] {
             let mut browser = scene.browser("42");
             let page = browser.get(path, &["TE: trailers"]).await;
@@ -136,8 +136,8 @@ fn hops(asked: &Message) -> Option<Vec<u8>> {
 
 #[tokio::test]
 async fn redirects_with_the_token_are_followed_within_pandiums_host() {
-    for mount in BOTH {
-        let scene = scene(mount, hops).await;
+    for (mount, spoken) in EACH {
+        let scene = scene(mount, spoken, hops).await;
         let mut browser = scene.browser("42");
         let page = browser.install().await;
         let token = token_in(&scene.pandium.seen()[0]).unwrap();
@@ -185,8 +185,8 @@ fn nested(asked: &Message) -> Option<Vec<u8>> {
 
 #[tokio::test]
 async fn nothing_is_relative_to_a_path_that_holds_the_token() {
-    for mount in BOTH {
-        let scene = scene(mount, nested).await;
+    for (mount, spoken) in EACH {
+        let scene = scene(mount, spoken, nested).await;
         let mut browser = scene.browser("42");
         for language in ["en", "de", "fr"] {
             let refused = browser.get(INSTALL, &[&format!("Accept-Language: {language}")]).await;
@@ -228,8 +228,8 @@ async fn what_cannot_be_looked_through_is_not_shown() {
             if asked.values("accept-language") == ["en"] { &[] } else { &["Content-Encoding: gzip"] };
         Some(said("200 OK", lines, &coding))
     }
-    for mount in BOTH {
-        let scene = scene(mount, answer).await;
+    for (mount, spoken) in EACH {
+        let scene = scene(mount, spoken, answer).await;
         let mut browser = scene.browser("42");
         let coded = browser.get(INSTALL, &["Accept-Encoding: gzip, br"]).await;
         assert_eq!((coded.status(), coded.code().as_str()), (502, "upstream-unreachable"));
@@ -269,8 +269,8 @@ const OF_VISITOR: &[&str] = &[
 
 #[tokio::test]
 async fn nothing_of_the_visitors_reaches_pandium() {
-    for mount in BOTH {
-        let scene = scene(mount, echo).await;
+    for (mount, spoken) in EACH {
+        let scene = scene(mount, spoken, echo).await;
         let mut browser = scene.browser("canary-tenant");
         let nominated = ["Connection: Accept-Language", "Accept-Language: canary"];
         let page = browser.get(INSTALL, &[OF_VISITOR, &nominated].concat()).await;
@@ -314,7 +314,7 @@ async fn nothing_of_the_visitors_reaches_pandium() {
 
 #[tokio::test]
 async fn the_app_sees_none_of_pandiums_cookies() {
-    let scene = scene(Mount::Path, echo).await;
+    let scene = scene(Mount::Path, Spoken::Http1, echo).await;
     let mut browser = scene.browser("42");
     browser.install().await;
     let pairs: Vec<String> =
@@ -350,7 +350,7 @@ async fn the_file_says_what_else_goes_and_who_may_frame() {
     let more = "frame_ancestors: [\"'self'\", \"https://app.test\"], send: [X-Tracker] }";
     for (mount, change) in [(Mount::Host, "integrations.test }"), (Mount::Path, "accepted }")] {
         let to = change.replace(" }", &format!(", {more}"));
-        let scene = scene_with(mount, answer, &[(change, &to)]).await;
+        let scene = scene_with(mount, Spoken::Http2, answer, &[(change, &to)]).await;
         let mut browser = scene.browser("42");
         browser.install().await;
         let page = browser.get(&mount.at("/acme"), &["X-Tracker: 7", "X-Other: 8"]).await;
@@ -368,7 +368,7 @@ async fn the_file_says_what_else_goes_and_who_may_frame() {
         assert_eq!(page.values("x-content-type-options"), ["nosniff"]);
         assert_eq!(page.values("referrer-policy"), ["strict-origin"]);
     }
-    let scene = scene(Mount::Host, answer).await;
+    let scene = scene(Mount::Host, Spoken::Http1, answer).await;
     let mut browser = scene.browser("42");
     browser.install().await;
     let page = browser.page("/acme").await;

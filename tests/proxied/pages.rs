@@ -1,7 +1,7 @@
 //! The first page and those that follow.
 
 use crate::harness::{INSTALL, Message, TRUSTED, assert_refused, request};
-use crate::kit::{BOTH, HOST, Mount, said, scene, tenant, token_in};
+use crate::kit::{EACH, HOST, Mount, Spoken, said, scene, tenant, token_in};
 
 /// A set-up page that keeps its visitor in a cookie, and says whom it knows.
 fn pandium(asked: &Message) -> Option<Vec<u8>> {
@@ -16,8 +16,8 @@ fn pandium(asked: &Message) -> Option<Vec<u8>> {
 
 #[tokio::test]
 async fn a_token_opens_a_page_and_the_cookie_that_it_left_opens_the_next() {
-    for mount in BOTH {
-        let scene = scene(mount, pandium).await;
+    for (mount, spoken) in EACH {
+        let scene = scene(mount, spoken, pandium).await;
         let mut browser = scene.browser("42");
         let opened = browser.install().await;
         assert_eq!(opened.status(), 302, "{mount:?} {}", opened.text());
@@ -37,7 +37,7 @@ async fn a_token_opens_a_page_and_the_cookie_that_it_left_opens_the_next() {
 
 #[tokio::test]
 async fn an_install_on_another_host_leads_to_pandiums_without_a_token() {
-    let scene = scene(Mount::Host, pandium).await;
+    let scene = scene(Mount::Host, Spoken::Http1, pandium).await;
     for (host, port) in [("app.test", ""), ("app.test:8443", ":8443"), ("[::1]:1", ":1")] {
         for proto in ["https", "http", "gopher"] {
             let lines = [&*tenant("42"), &*format!("X-Forwarded-Proto: {proto}")].map(str::to_owned);
@@ -58,7 +58,7 @@ async fn an_install_on_another_host_leads_to_pandiums_without_a_token() {
 /// Whether a cookie is for TLS alone goes by the scheme that a trusted peer tells, first of a list.
 #[tokio::test]
 async fn the_tie_is_secure_where_the_visitor_came_by_tls() {
-    let scene = scene(Mount::Path, pandium).await;
+    let scene = scene(Mount::Path, Spoken::Http1, pandium).await;
     let mut browser = scene.browser("42");
     for (proto, secure) in [
         ("https", true),
@@ -79,8 +79,8 @@ async fn the_tie_is_secure_where_the_visitor_came_by_tls() {
 /// Immunity G7: visitor A out, B in, on the same browser.
 #[tokio::test]
 async fn the_next_visitor_of_a_browser_is_not_the_last() {
-    for mount in BOTH {
-        let scene = scene(mount, pandium).await;
+    for (mount, spoken) in EACH {
+        let scene = scene(mount, spoken, pandium).await;
         let mut browser = scene.browser("A");
         browser.install().await;
         assert!(browser.page("/acme").await.text().ends_with("knows session=s1"), "{mount:?}");
@@ -111,8 +111,8 @@ async fn the_next_visitor_of_a_browser_is_not_the_last() {
 /// Immunity G7: what a link could bring along.
 #[tokio::test]
 async fn a_link_brings_neither_a_token_nor_another_account() {
-    for mount in BOTH {
-        let scene = scene(mount, pandium).await;
+    for (mount, spoken) in EACH {
+        let scene = scene(mount, spoken, pandium).await;
         let mut browser = scene.browser("42");
         browser.install().await;
         let asked = scene.pandium.count();

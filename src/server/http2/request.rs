@@ -1,6 +1,7 @@
 //! A request of HTTP/2 as one of HTTP/1.1, which is what the app and every rule of ours understand.
 
-use http::header::{CONTENT_LENGTH, COOKIE, Entry, HOST, HeaderMap, HeaderName, HeaderValue};
+use crate::proxy::http2::fields::are_sound;
+use http::header::{COOKIE, Entry, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request};
 
 /// Why a request cannot be one of HTTP/1.1.
@@ -12,15 +13,14 @@ pub enum Unfit {
     TooManyHeaders,
 }
 
-/// Makes it one. The library has seen to names and values that are none, to fields that are for one
-/// connection, and to pseudo-header fields that are doubled or strange.
+/// Makes it one.
 pub fn translate<B>(request: &mut Request<B>, most_headers: usize) -> Result<(), Unfit> {
     if request.uri().path().is_empty() && request.method() != Method::CONNECT {
         return Err(Unfit::Malformed);
     }
     let authority = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
     let headers = request.headers_mut();
-    if !has_one_length(headers) || headers.values().any(is_padded) || headers.keys().any(is_quoted) {
+    if !are_sound(headers) {
         return Err(Unfit::Malformed);
     }
     join_cookies(headers);
@@ -32,23 +32,6 @@ pub fn translate<B>(request: &mut Request<B>, most_headers: usize) -> Result<(),
         host.insert(authority.map_err(|_| Unfit::Malformed)?);
     }
     Ok(())
-}
-
-/// The library takes two that are equal for one, and none at all for 0. An app need not.
-fn has_one_length(headers: &HeaderMap) -> bool {
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    lengths.next().is_none_or(|length| !length.is_empty()) && lengths.next().is_none()
-}
-
-/// RFC 9113 §8.2.1: no space around a value. In HTTP/1.1 it would be no part of it.
-fn is_padded(value: &HeaderValue) -> bool {
-    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    is_space(value.as_bytes().first()) || is_space(value.as_bytes().last())
-}
-
-/// RFC 9110 §5.6.2: the one character that the library takes in a name, and that no name may have.
-fn is_quoted(name: &HeaderName) -> bool {
-    name.as_str().contains('"')
 }
 
 /// RFC 9113 §8.2.3: HTTP/2 sends cookies in crumbs.

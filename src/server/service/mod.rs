@@ -23,6 +23,7 @@ use crate::proxy::body::Body;
 use crate::proxy::client::{Client, Way};
 use crate::proxy::forward::{ForwardError, Passage, forward};
 use crate::proxy::headers::{Seen, TRACEPARENT, X_REQUEST_ID, is_framed_plainly, resembles_framing};
+use crate::proxy::place::Place;
 use crate::proxy::rewrite::Jar;
 use crate::proxy::tunnel::Switch;
 use crate::route::{Door, Route};
@@ -53,7 +54,7 @@ pub struct Service {
     /// Where this worker notes what happens.
     recorder: Recorder,
     /// Pandium, for each account, where its pages are shown.
-    pandium: Vec<Option<Arc<Client>>>,
+    pandium: Vec<Option<Arc<Place>>>,
 }
 
 /// An answer, and what is noted of it.
@@ -141,7 +142,7 @@ impl Service {
         let hidden = Arc::new(hidden(&config.policy));
         let shown = Arc::default();
         let recorder = Recorder::new(edition, previous.map(|previous| &previous.recorder));
-        let pandium = pandium::clients(&config, previous.map_or(&[], |previous| &previous.pandium));
+        let pandium = pandium::places(&config, previous.map_or(&[], |previous| &previous.pandium));
         Self { config, protected, hidden, shown, client, probed, issuer, recorder, pandium }
     }
 

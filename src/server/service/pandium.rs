@@ -8,10 +8,10 @@ use crate::protected::Protected;
 use crate::proxy;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
-use crate::proxy::client::Client;
 use crate::proxy::conceal::{drop_lines, drop_names};
 use crate::proxy::forward::ForwardError;
 use crate::proxy::pandium::Way;
+use crate::proxy::place::Place;
 use crate::proxy::rewrite::{Dressed, Manner, Mismatch, Origin, Seal, View, dress_answer, dress_request};
 use crate::query;
 use crate::refusal::{Code, Refusal};
@@ -36,17 +36,18 @@ pub(super) fn by_proxy(ask: Ask<'_, '_>) -> bool {
 }
 
 /// The way to Pandium for each account: those at one address share it, and with what was there before.
-pub(super) fn clients(config: &Config, previous: &[Option<Arc<Client>>]) -> Vec<Option<Arc<Client>>> {
-    let mut clients: Vec<Option<Arc<Client>>> = Vec::new();
+pub(super) fn places(config: &Config, previous: &[Option<Arc<Place>>]) -> Vec<Option<Arc<Place>>> {
+    let head = config.limits.header_bytes;
+    let mut places: Vec<Option<Arc<Place>>> = Vec::new();
     for account in &config.policy.pandium.accounts {
-        let client = account.remote.as_ref().map(|at| {
+        let place = account.remote.as_ref().map(|at| {
             let way = proxy::client::Way::to_pandium(at.clone(), &config.timeouts);
-            let twin = clients.iter().chain(previous).flatten().find(|client| *client.way() == way).cloned();
-            way.client(twin.as_ref())
+            let twin = places.iter().chain(previous).flatten().find(|place| place.is(&way, head)).cloned();
+            twin.unwrap_or_else(|| Arc::new(Place::new(way, head)))
         });
-        clients.push(client);
+        places.push(place);
     }
-    clients
+    places
 }
 
 /// Where one account's pages are, and how they are shown.
@@ -141,10 +142,10 @@ impl Visit<'_> {
 impl Service {
     fn stage<'s>(&'s self, account: &'s Account, visit: &'s Visit<'s>) -> Result<Stage<'s>, Refusal> {
         let proxied = self.config.policy.pandium.proxy.as_ref();
-        let client = self.pandium.get(account.index).and_then(Option::as_deref);
+        let place = self.pandium.get(account.index).and_then(Option::as_deref);
         let nowhere = || Refusal::new(Code::UnknownIntegration, "nothing is proxied");
-        let (proxied, client) = proxied.zip(client).ok_or_else(nowhere)?;
-        Ok(Stage { account, proxied, way: Way { client, timeouts: &self.config.timeouts }, visit })
+        let (proxied, place) = proxied.zip(place).ok_or_else(nowhere)?;
+        Ok(Stage { account, proxied, way: Way { place, timeouts: &self.config.timeouts }, visit })
     }
 
     fn manner(&self, visit: &Visit<'_>) -> Manner {
