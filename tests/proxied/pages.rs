@@ -140,3 +140,32 @@ async fn a_link_brings_neither_a_token_nor_another_account() {
         assert_eq!(browser.page("/acme/tenants/create/1121").await.status(), 200);
     }
 }
+
+/// What a browser sends without cookies: a preflight, and a form that another site posts.
+#[tokio::test]
+async fn what_comes_without_cookies_does_not_get_to_pandium() {
+    for (mount, spoken) in EACH {
+        let scene = scene(mount, spoken, pandium).await;
+        let mut browser = scene.browser("42");
+        browser.install().await;
+        let asked = scene.pandium.count();
+        let (kept, edge) = (std::mem::take(&mut browser.cookies), browser.lines.clone());
+        let lines = ["Origin: https://elsewhere.test", "Sec-Fetch-Site: cross-site", "Content-Length: 0"];
+        let preflight = ["Access-Control-Request-Method: POST", "Sec-Fetch-Mode: cors"];
+        for (method, more) in [("OPTIONS", &preflight[..]), ("POST", &["Sec-Fetch-Mode: navigate"])] {
+            let path = mount.at("/oauth/callback");
+            let request = browser.request(method, &path, &[&lines, more].concat());
+            let refused = browser.send(&path, &request).await;
+            assert_refused(&refused, 403, "incomplete-session", method);
+            browser.lines.clear();
+            let request = browser.request(method, &path, &[&lines, more].concat());
+            assert_refused(&browser.send(&path, &request).await, 401, "signed-out", method);
+            browser.lines.clone_from(&edge);
+        }
+        assert_eq!(scene.pandium.count(), asked);
+        // A link of another site's brings them.
+        browser.cookies = kept;
+        let callback = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"];
+        assert_eq!(browser.get(&mount.at("/oauth/callback?code=1"), &callback).await.status(), 200);
+    }
+}
