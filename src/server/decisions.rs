@@ -13,7 +13,7 @@ use crate::decide::Minting;
 use crate::evidence::{Evidence, State};
 use crate::fields::Field;
 use crate::refusal::{Code, Refusal};
-use std::fmt::Write as _;
+use crate::telemetry::Trace;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use uuid::Uuid;
@@ -108,24 +108,25 @@ struct Common {
     route: Option<usize>,
     target: Option<usize>,
     request_id: String,
-    trace_id: String,
+    trace: Trace,
 }
 
 impl Common {
     fn new(visit: &Visit<'_>, target: Option<usize>, names: &Arc<Names>) -> Self {
-        let (request_id, trace_id) = (String::new(), String::new());
-        let names = Arc::clone(names);
-        let mut common = Self { at: visit.started, names, route: visit.route, target, request_id, trace_id };
-        common.identify(visit);
-        common
+        Self {
+            at: visit.started,
+            names: Arc::clone(names),
+            route: visit.route,
+            target,
+            request_id: visit.mark.id.as_str().to_owned(),
+            trace: visit.mark.trace.clone(),
+        }
     }
 
     fn identify(&mut self, visit: &Visit<'_>) {
         self.request_id.clear();
         self.request_id.push_str(visit.mark.id.as_str());
-        self.trace_id.clear();
-        // Writing to a `String` cannot fail.
-        let _ = write!(self.trace_id, "{}", visit.mark.trace);
+        self.trace.clone_from(&visit.mark.trace);
     }
 }
 

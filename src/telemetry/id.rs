@@ -16,11 +16,14 @@ pub struct Mark {
 impl Mark {
     /// Takes over what is given, and makes what is not.
     pub fn of(id: Option<&HeaderValue>, trace: Option<&HeaderValue>) -> Self {
-        // One number for both: whoever has one of the two finds the other.
-        let fresh = Uuid::new_v4();
-        Self {
-            id: id.and_then(RequestId::parse).unwrap_or_else(|| RequestId::of(fresh)),
-            trace: trace.and_then(Trace::parse).unwrap_or(Trace::Made(fresh)),
+        match (id.and_then(RequestId::parse), trace.and_then(Trace::parse)) {
+            (Some(id), Some(trace)) => Self { id, trace },
+            (id, trace) => {
+                // One number for both: whoever has one of the two finds the other.
+                let fresh = Uuid::new_v4();
+                let id = id.unwrap_or_else(|| RequestId::of(fresh));
+                Self { id, trace: trace.unwrap_or(Trace::Made(fresh)) }
+            }
         }
     }
 }
@@ -92,8 +95,10 @@ impl Trace {
     /// our log: an app that records what its parent does would otherwise record nothing any more.
     pub fn made(&self) -> Option<HeaderValue> {
         let Self::Made(number) = self else { return None };
-        let (_, parent) = number.as_u64_pair();
-        HeaderValue::from_str(&format!("00-{}-{parent:016x}-01", number.simple())).ok()
+        let mut digits = Uuid::encode_buffer();
+        let trace = number.simple().encode_lower(&mut digits);
+        let parent = trace.get(16..)?;
+        HeaderValue::from_str(&["00-", trace, "-", parent, "-01"].concat()).ok()
     }
 }
 
@@ -104,7 +109,7 @@ impl fmt::Display for Trace {
             Self::Taken(value) => {
                 f.write_str(value.to_str().unwrap_or_default().get(3..35).unwrap_or_default())
             }
-            Self::Made(number) => write!(f, "{}", number.simple()),
+            Self::Made(number) => f.write_str(number.simple().encode_lower(&mut Uuid::encode_buffer())),
         }
     }
 }

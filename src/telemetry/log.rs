@@ -1,5 +1,6 @@
 //! Logging: one line for each thing worth knowing, none with a value in it.
 
+use super::line::JsonLines;
 use super::outlet::{self, Flush, Outlet};
 use std::io::{self, IsTerminal};
 use tracing::level_filters::LevelFilter;
@@ -52,10 +53,8 @@ fn layer<S>(outlet: Outlet, json: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
-    let layer = tracing_subscriber::fmt::layer().with_writer(outlet);
     if json {
-        Box::new(layer.json().flatten_event(true).with_current_span(false).with_span_list(false))
-    } else {
-        Box::new(layer.with_ansi(io::stdout().is_terminal()))
+        return Box::new(JsonLines(outlet));
     }
+    Box::new(tracing_subscriber::fmt::layer().with_writer(outlet).with_ansi(io::stdout().is_terminal()))
 }
