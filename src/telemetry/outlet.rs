@@ -21,6 +21,9 @@ const MOST: usize = 1 << 20;
 const KEPT: usize = 64 << 10;
 /// How long the end of the program waits for the last lines.
 const LAST_WAIT: Duration = Duration::from_secs(1);
+/// How long to wait for more lines behind the first: to be woken and to write costs the core as much as
+/// a request does, and under load many lines may come at that price.
+const GATHER: Duration = Duration::from_millis(1);
 /// How long to wait for an output that says that it would block.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -70,8 +73,11 @@ impl Shared {
             }
             waiting.asleep = true;
             waiting = self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.asleep = false;
+            drop(waiting);
+            thread::sleep(GATHER);
+            waiting = self.lock();
         }
-        waiting.asleep = false;
         mem::swap(&mut waiting.lines, lines);
         true
     }
