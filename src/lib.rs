@@ -4,6 +4,7 @@
 
 // Floor 0: vocabulary and instruments.
 pub mod evidence;
+pub mod http1;
 pub mod place;
 pub mod redact;
 pub mod refusal;

@@ -2,7 +2,6 @@
 
 use crate::tls::{self, Encrypted};
 use socket2::SockRef;
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -21,11 +20,6 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Waits until there is something to read, or the other end has gone.
-    pub async fn readable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_readable(cx)).await
-    }
-
     /// Whether HTTP/2 was agreed on for it.
     pub fn is_http2(&self) -> bool {
         matches!(self, Self::Tls(stream) if tls::is_http2(stream))
@@ -39,7 +33,8 @@ impl Stream {
         }
     }
 
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Ready when there is something to read, or the other end has gone.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
             Self::Unix(stream) => stream.poll_read_ready(cx),

@@ -1,19 +1,20 @@
 //! A visitor's body as it arrives, by HTTP/1.1 or as a stream of HTTP/2.
 
 use super::http2::{Cut, fields, poll_piece};
+use super::line;
+use super::visitor::{Fault, Visitor};
 use bytes::Bytes;
 use h2::RecvStream;
 use http::Request;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Whoever wants to know when a visitor's body is over.
 pub trait Waiting: Send + Sync {
-    /// It has ended, or what is `left` of it nobody wants.
-    fn over(&self, left: bool);
+    /// It has ended, or nobody wants what is left of it.
+    fn over(&self);
 }
 
 /// A visitor's body as it arrives. While it is held somewhere, its connection is in the middle of it:
@@ -21,13 +22,13 @@ pub trait Waiting: Send + Sync {
 pub struct Arriving {
     source: Source,
     ended: bool,
-    waiting: Option<Arc<dyn Waiting>>,
 }
 
 enum Source {
-    Connection(Incoming),
-    /// With the length that was told.
-    Stream(RecvStream, Option<u64>),
+    /// Nothing comes.
+    Nowhere,
+    Connection(Visitor),
+    Stream(Inflow),
 }
 
 /// Why a body broke off.
@@ -35,20 +36,28 @@ enum Source {
 pub enum Broken {
     /// On a connection of HTTP/1.1.
     #[error(transparent)]
-    Connection(#[from] hyper::Error),
+    Connection(#[from] Fault),
     /// On a stream of HTTP/2.
     #[error(transparent)]
     Stream(#[from] Cut),
+    /// On a connection to the app.
+    #[error(transparent)]
+    App(Box<line::Fault>),
 }
 
 impl Arriving {
-    /// The body of a request, and who waits for its end. Nobody need wait for one that is empty.
-    pub fn new(incoming: Incoming, waiting: impl FnOnce() -> Arc<dyn Waiting>) -> Self {
-        let ended = incoming.is_end_stream();
-        Self { source: Source::Connection(incoming), ended, waiting: (!ended).then(waiting) }
+    /// No body.
+    pub fn nothing() -> Self {
+        Self { source: Source::Nowhere, ended: true }
     }
 
-    /// The same of a request that came as a stream.
+    /// The body that is to come on a connection.
+    pub fn on(visitor: Visitor) -> Self {
+        Self { source: Source::Connection(visitor), ended: false }
+    }
+
+    /// The body of a request that came as a stream, and who waits for its end. Nobody need wait for one
+    /// that is empty.
     pub fn of_stream(
         request: Request<RecvStream>,
         waiting: impl FnOnce() -> Arc<dyn Waiting>,
@@ -56,8 +65,8 @@ impl Arriving {
         let length = fields::length(request.headers());
         request.map(|stream| {
             let ended = stream.is_end_stream();
-            let source = Source::Stream(stream, length);
-            Self { source, ended, waiting: (!ended).then(waiting) }
+            let source = Source::Stream(Inflow { stream, length, waiting: (!ended).then(waiting) });
+            Self { source, ended }
         })
     }
 }
@@ -70,19 +79,20 @@ impl HttpBody for Arriving {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let polled = match &mut self.source {
-            Source::Connection(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Broken::Connection),
-            Source::Stream(stream, _) => poll_piece(stream, cx).map_err(Broken::Stream),
+        let (polled, ended) = match &mut self.source {
+            Source::Nowhere => return Poll::Ready(None),
+            Source::Connection(visitor) => {
+                let mut side = visitor.look();
+                let polled = side.poll_piece(cx).map_err(Broken::Connection);
+                (polled, side.is_over())
+            }
+            Source::Stream(inflow) => {
+                let polled = poll_piece(&mut inflow.stream, cx).map_err(Broken::Stream);
+                (polled, inflow.stream.is_end_stream())
+            }
         };
         // Nobody asks for the end of a body whose length was told.
-        self.ended |= match &polled {
-            Poll::Ready(None) => true,
-            Poll::Ready(Some(_)) => match &self.source {
-                Source::Connection(incoming) => incoming.is_end_stream(),
-                Source::Stream(stream, _) => stream.is_end_stream(),
-            },
-            Poll::Pending => false,
-        };
+        self.ended |= ended && polled.is_ready() || matches!(polled, Poll::Ready(None));
         polled
     }
 
@@ -91,17 +101,29 @@ impl HttpBody for Arriving {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            Source::Connection(incoming) => incoming.size_hint(),
-            Source::Stream(_, length) => length.map_or_else(SizeHint::default, SizeHint::with_exact),
-        }
+        let left = match &self.source {
+            Source::Nowhere => Some(0),
+            Source::Connection(visitor) => visitor.look().left(),
+            Source::Stream(inflow) => inflow.length,
+        };
+        left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
 impl Drop for Arriving {
     fn drop(&mut self) {
-        if let Some(waiting) = &self.waiting {
-            waiting.over(!self.ended);
+        match &self.source {
+            Source::Connection(visitor) if !self.ended => visitor.look().leave(),
+            Source::Stream(Inflow { waiting: Some(waiting), .. }) => waiting.over(),
+            Source::Nowhere | Source::Connection(_) | Source::Stream(_) => {}
         }
     }
+}
+
+/// What flows in on a stream.
+struct Inflow {
+    stream: RecvStream,
+    /// What was told of it.
+    length: Option<u64>,
+    waiting: Option<Arc<dyn Waiting>>,
 }

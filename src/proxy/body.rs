@@ -1,4 +1,4 @@
-//! Bodies that pass through: streamed, re-framed by hyper, and with a bound on every wait.
+//! Bodies that pass through: streamed, re-framed, and with a bound on every wait.
 
 use super::arriving::{Arriving, Broken};
 use super::conceal::Scan;

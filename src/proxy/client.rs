@@ -4,18 +4,16 @@ use super::alarm::Alarm;
 use super::body::{Activity, Body};
 use super::connect::Connector;
 use super::download::Download;
-use super::http2::Fault;
-use super::line::{Asked, Line};
+use super::http2;
+use super::line::{Fault, Line};
+use super::overtaken::Overtaken;
 use super::pool::Pool;
-use super::spare::Spare;
 use crate::config::model::{Remote, Timeouts, Upstream};
 use crate::stream::Stream;
 use http::{Request, Response};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -77,22 +75,14 @@ pub enum NoAnswer {
     #[error("no connection: {0}")]
     Unreachable(#[source] io::Error),
     /// It broke off, or spoke no HTTP.
-    #[error("{}", chain(.0))]
-    Broken(#[source] hyper::Error),
+    #[error("{0}")]
+    Broken(#[source] Fault),
     /// The same over HTTP/2.
     #[error("{0}")]
-    Fault(#[source] Fault),
+    Fault(#[source] http2::Fault),
     /// It was reached, and did not answer in time.
     #[error("no answer within {0:?}")]
     Late(Duration),
-}
-
-/// The error and its causes in one line: hyper's own text is only the outermost.
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 impl Client {
@@ -107,9 +97,8 @@ impl Client {
     }
 
     /// Takes a connection that somebody else has made, for the next request.
-    pub async fn adopt(&self, stream: Stream) -> Result<(), hyper::Error> {
-        self.pool.keep(Line::open(stream).await?);
-        Ok(())
+    pub fn adopt(&self, stream: Stream) {
+        self.pool.keep(Line::open(stream));
     }
 
     /// Sends a request, and waits for the head of its answer. The wait begins anew with every piece
@@ -129,81 +118,57 @@ impl Client {
                 self.pool.settle().await;
             }
             let Some(mut line) = self.pool.take() else {
-                return Box::pin(self.send_anew(request, activity)).await;
+                return Box::pin(self.send_anew(|line| line.begin(request), activity)).await;
             };
-            let spare = repeatable.then(|| Spare::of(&request, std::mem::take(&mut line.buffer)));
-            let asked = {
-                let answer = pin!(line.begin(request));
-                self.within(activity, &mut line, answer).await?
-            };
-            let mut failed = match asked {
-                Ok(answer) => {
-                    if let Some(spare) = spare {
-                        line.buffer = spare.into_buffer();
-                    }
-                    return Ok(self.receive(answer, line, activity));
+            line.begin(request);
+            match self.within(activity, &mut line).await? {
+                Ok(answer) => Ok(self.receive(answer, line, activity)),
+                Err(fault) if line.may_go_again(&fault, repeatable) => {
+                    Box::pin(self.send_anew(|fresh| fresh.begin_again(*line), activity)).await
                 }
-                Err(failed) => failed,
-            };
-            let unsent = failed.take_message();
-            let again = || spare.filter(|_| is_end(failed.error())).map(Spare::into_request);
-            match unsent.or_else(again) {
-                Some(request) => Box::pin(self.send_anew(request, activity)).await,
-                None => Err(NoAnswer::Broken(failed.into_error())),
+                Err(fault) => Err(NoAnswer::Broken(fault)),
             }
         }
     }
 
     async fn send_anew(
         &self,
-        request: Request<Body>,
+        begin: impl FnOnce(&mut Line),
         activity: Option<&Activity>,
     ) -> Result<Response<Download>, NoAnswer> {
         let stream = self.connector.connect().await.map_err(NoAnswer::Unreachable)?;
-        let mut line = Line::open(stream).await.map_err(NoAnswer::Broken)?;
-        let asked = {
-            let answer = pin!(line.begin(request));
-            self.within(activity, &mut line, answer).await?
-        };
-        match asked {
-            Ok(answer) => Ok(self.receive(answer, line, activity)),
-            Err(failed) => Err(NoAnswer::Broken(failed.into_error())),
-        }
+        let mut line = Line::open(stream);
+        begin(&mut line);
+        let answer = self.within(activity, &mut line).await?.map_err(NoAnswer::Broken)?;
+        Ok(self.receive(answer, line, activity))
     }
 
     fn receive(
         &self,
-        answer: Response<Incoming>,
-        line: Line,
+        answer: Response<()>,
+        mut line: Box<Line>,
         activity: Option<&Activity>,
     ) -> Response<Download> {
-        match activity.filter(|activity| !activity.has_ended()) {
-            None => Download::of(answer, line, &self.pool),
-            Some(activity) => {
-                tokio::spawn(go_on(line, activity.clone(), self.way.response, Arc::clone(&self.pool)));
-                Download::early(answer, &self.pool)
-            }
+        if !line.is_uploading() {
+            return Download::of(answer, line, &self.pool);
         }
+        let alarm = std::mem::take(&mut line.alarm);
+        let line = Overtaken::new(line);
+        let (rest, home) = (Arc::clone(&line), Arc::clone(&self.pool));
+        tokio::spawn(go_on(rest, alarm, activity.cloned(), self.way.response, home));
+        Download::early(answer, line, &self.pool)
     }
 
-    /// Drives the connection until the answer's head is there, or late.
-    async fn within<F>(
+    /// Moves what moves until the answer's head is there, or late.
+    async fn within(
         &self,
         activity: Option<&Activity>,
         line: &mut Line,
-        mut answer: Pin<&mut F>,
-    ) -> Result<Asked, NoAnswer>
-    where
-        F: Future<Output = Asked>,
-    {
+    ) -> Result<Result<Response<()>, Fault>, NoAnswer> {
         let mut alarm = std::mem::take(&mut line.alarm);
-        let asked = in_time(&mut alarm, activity, self.way.response, |cx| {
-            line.drive(cx);
-            answer.as_mut().poll(cx)
-        });
-        let asked = asked.await.ok_or(NoAnswer::Late(self.way.response));
+        let answer = in_time(&mut alarm, activity, self.way.response, |cx| line.poll_head(cx)).await;
         line.alarm = alarm;
-        asked
+        answer.ok_or(NoAnswer::Late(self.way.response))
     }
 }
 
@@ -233,27 +198,18 @@ pub(super) async fn in_time<T>(
     .await
 }
 
-/// Carries on with a request whose answer has begun before its end, in a task of its own: whoever
-/// takes no more of the answer may first want to be rid of the request. The app has to take that in
-/// time, and the connection goes back to the pool after both.
-async fn go_on(mut line: Line, activity: Activity, patience: Duration, home: Arc<Pool>) {
-    let mut alarm = std::mem::take(&mut line.alarm);
-    let rested = match in_time(&mut alarm, Some(&activity), patience, |cx| line.poll_rest(cx)).await {
-        Some(rested) => rested,
-        // Only the answer is left, and whoever reads that watches over it.
-        None if activity.has_ended() => poll_fn(|cx| line.poll_rest(cx)).await,
-        None => false,
-    };
-    line.alarm = alarm;
-    if rested {
-        home.keep(line);
+/// Carries on with a request whose answer has begun before its end. The app has to take it in time.
+async fn go_on(
+    line: Arc<Overtaken>,
+    mut alarm: Alarm,
+    activity: Option<Activity>,
+    patience: Duration,
+    home: Arc<Pool>,
+) {
+    match in_time(&mut alarm, activity.as_ref(), patience, |cx| line.poll_upload(cx)).await {
+        Some(()) => Overtaken::leave(line, &home),
+        None => line.give_up(),
     }
-}
-
-/// Whether the connection ended, rather than said something that cannot be read.
-fn is_end(error: &hyper::Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    error.is_canceled() || error.is_closed() || error.is_incomplete_message() || source.is_some()
 }
 
 /// Whether the app could not be connected to in time, or only answered late.

@@ -1,11 +1,11 @@
 //! The body of an app's answer, and the connection that it comes by.
 
-use super::line::Line;
+use super::line::{Fault, Line};
+use super::overtaken::Overtaken;
 use super::pool::Pool;
 use bytes::Bytes;
 use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,72 +13,100 @@ use std::task::{Context, Poll};
 /// An answer's body. Its connection goes back to the pool when it has ended, and is closed when it
 /// is dropped before.
 pub struct Download {
-    incoming: Incoming,
-    line: Option<Line>,
+    source: Source,
     home: Arc<Pool>,
+}
+
+enum Source {
+    /// A connection that nobody else needs.
+    Line(Box<Line>),
+    /// One that the rest of the request goes by.
+    Overtaken(Arc<Overtaken>),
+    /// All has come.
+    Over,
+    /// It broke off.
+    Broken,
 }
 
 impl Download {
     /// The answer that came by this connection.
-    pub fn of(answer: Response<Incoming>, line: Line, home: &Arc<Pool>) -> Response<Self> {
-        let (parts, incoming) = answer.into_parts();
-        let mut body = Self { incoming, line: Some(line), home: Arc::clone(home) };
+    pub fn of(answer: Response<()>, line: Box<Line>, home: &Arc<Pool>) -> Response<Self> {
+        let (parts, ()) = answer.into_parts();
+        let mut body = Self { source: Source::Line(line), home: Arc::clone(home) };
         // Nobody asks a body that is empty from the start for its end. After 101 there is no body,
         // and no HTTP any more.
-        if body.incoming.is_end_stream() && parts.status.as_u16() != 101 {
-            body.give_back();
+        if parts.status.as_u16() != 101 {
+            body.settle();
         }
         Response::from_parts(parts, body)
     }
 
-    /// The answer that comes by a connection which somebody else drives.
-    pub fn early(answer: Response<Incoming>, home: &Arc<Pool>) -> Response<Self> {
-        answer.map(|incoming| Self { incoming, line: None, home: Arc::clone(home) })
+    /// The answer that came before the request had ended.
+    pub fn early(answer: Response<()>, line: Arc<Overtaken>, home: &Arc<Pool>) -> Response<Self> {
+        let mut body = Self { source: Source::Overtaken(line), home: Arc::clone(home) };
+        body.settle();
+        answer.map(|()| body)
     }
 
     /// The connection, where it has not gone back.
-    pub fn into_line(self) -> Option<Line> {
-        self.line
+    pub fn into_line(self) -> Option<Box<Line>> {
+        match self.source {
+            Source::Line(line) => Some(line),
+            _ => None,
+        }
     }
 
-    fn give_back(&mut self) {
-        if let Some(line) = self.line.take() {
-            self.home.give_back(line);
+    /// Gives the connection back, if all has come.
+    fn settle(&mut self) {
+        if !self.is_end_stream() {
+            return;
+        }
+        match std::mem::replace(&mut self.source, Source::Over) {
+            Source::Line(line) => self.home.give_back(line),
+            Source::Overtaken(line) => Overtaken::leave(line, &self.home),
+            Source::Over | Source::Broken => {}
         }
     }
 }
 
 impl HttpBody for Download {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Fault;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // Asked first, the body says that it wants more; then the connection reads it.
-        let mut polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        if polled.is_pending()
-            && let Some(line) = &mut self.line
-        {
-            line.drive(cx);
-            polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        }
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let polled = match &mut self.source {
+            Source::Line(line) => line.poll_piece(cx),
+            Source::Overtaken(line) => line.poll_piece(cx),
+            Source::Over => return Poll::Ready(None),
+            Source::Broken => return Poll::Ready(Some(Err(Fault::Closed))),
+        };
         match &polled {
-            Poll::Ready(Some(Err(_))) => self.line = None,
-            Poll::Ready(None) => self.give_back(),
-            // hyper does not ask for the end of a body whose length was told.
-            Poll::Ready(Some(Ok(_))) if self.incoming.is_end_stream() => self.give_back(),
-            _ => {}
+            Poll::Ready(Some(Err(_))) => self.source = Source::Broken,
+            Poll::Ready(_) => self.settle(),
+            Poll::Pending => {}
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.source {
+            Source::Line(line) => line.is_over(),
+            Source::Overtaken(line) => line.is_over(),
+            Source::Over => true,
+            Source::Broken => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        let left = match &self.source {
+            Source::Line(line) => line.left(),
+            Source::Overtaken(line) => line.left(),
+            Source::Over => Some(0),
+            Source::Broken => None,
+        };
+        left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

@@ -103,17 +103,14 @@ pub fn forward<'f>(
 
 /// A request whose head is ready, with a visitor's body as it comes, and how that is getting on.
 pub(super) fn with_body(
-    mut parts: Parts,
+    parts: Parts,
     body: Arriving,
     timeouts: &Timeouts,
 ) -> (Request<Body>, Option<Activity>) {
     let activity = (!body.is_end_stream()).then(Activity::start);
     let body = match activity.clone() {
         None => Body::empty(),
-        Some(activity) => {
-            headers::frame(&mut parts.headers, &body);
-            Body::upload(body, timeouts.body, activity)
-        }
+        Some(activity) => Body::upload(body, timeouts.body, activity),
     };
     (Request::from_parts(parts, body), activity)
 }
@@ -134,7 +131,7 @@ pub(super) async fn accept_switch(
     }
     let (mut parts, body) = answer.into_parts();
     let line = body.into_line().ok_or(ForwardError::Unasked)?;
-    let (stream, said) = line.switched().await;
+    let (stream, said) = line.switched();
     switch.leave(Switched { stream, said });
     headers::prepare_response(&mut parts.headers, hidden);
     headers::ask_for_websocket(&mut parts.headers);

@@ -176,7 +176,7 @@ pub fn strip_trailers(trailers: &mut HeaderMap, protected: &[Arc<Protected>; 2])
     }
 }
 
-/// Leaves of `Trailer` the names of those. hyper sends no trailer that is not named there.
+/// Leaves of `Trailer` the names of those.
 pub fn strip_announcement(headers: &mut HeaderMap, protected: &[Arc<Protected>; 2]) {
     let may_follow = |name: &HeaderName| untold(protected).all(|set| set.standing(name) == Standing::Free);
     let names = options(headers, &TRAILER).filter_map(|name| HeaderName::from_bytes(name).ok());
@@ -217,14 +217,6 @@ pub fn is_framed_once(headers: &HeaderMap) -> bool {
     }
 }
 
-/// A body without a length is chunked, also behind a method that seldom has one: hyper would leave
-/// such a body out.
-pub fn frame(headers: &mut HeaderMap, body: &impl HttpBody) {
-    if !body.is_end_stream() && body.size_hint().exact().is_none() {
-        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
-}
-
 /// The items of a header that is a list (RFC 9110 §5.6.1).
 fn options<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
     let items =
@@ -234,7 +226,12 @@ fn options<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item 
 
 /// `Connection` names what else goes. `Host` and the length stay: they belong to the message.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
+    // What most say there is no name of a field.
+    let is_usual = |value: &HeaderValue| {
+        let said = value.as_bytes();
+        said.eq_ignore_ascii_case(b"keep-alive") || said.eq_ignore_ascii_case(b"close")
+    };
+    if !headers.get_all(CONNECTION).iter().all(is_usual) {
         for name in nominated(headers) {
             if name != HOST && name != CONTENT_LENGTH {
                 headers.remove(name);

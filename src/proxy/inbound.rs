@@ -19,7 +19,7 @@ pub enum Inbound {
 
 impl Inbound {
     /// The connection, where it has one of its own.
-    pub fn into_line(self) -> Option<Line> {
+    pub fn into_line(self) -> Option<Box<Line>> {
         match self {
             Self::Line(download) => download.into_line(),
             Self::Stream(_) => None,
@@ -33,7 +33,9 @@ impl HttpBody for Inbound {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
-            Self::Line(download) => Pin::new(download).poll_frame(cx).map_err(Broken::Connection),
+            Self::Line(download) => {
+                Pin::new(download).poll_frame(cx).map_err(|fault| Broken::App(Box::new(fault)))
+            }
             Self::Stream(flow) => flow.poll(cx).map_err(Broken::Stream),
         }
     }

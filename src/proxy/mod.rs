@@ -1,6 +1,6 @@
 //! HTTP out: what passes through to the app.
 
-mod alarm;
+pub mod alarm;
 pub mod arriving;
 pub mod body;
 pub mod client;
@@ -12,9 +12,10 @@ pub mod headers;
 pub mod http2;
 pub mod inbound;
 pub mod line;
+pub mod overtaken;
 pub mod pandium;
 pub mod place;
 pub mod pool;
 pub mod rewrite;
-mod spare;
 pub mod tunnel;
+pub mod visitor;

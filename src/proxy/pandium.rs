@@ -10,11 +10,11 @@ use super::place::Place;
 use super::rewrite::{Seal, View};
 use super::tunnel::Switch;
 use crate::config::model::Timeouts;
+use crate::http1::head::Reason;
 use crate::protected::Protected;
 use crate::token::TenantToken;
 use http::header::{CONTENT_ENCODING, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE, TRAILER};
 use http::{Request, Response, Uri, Version};
-use hyper::ext::ReasonPhrase;
 
 /// How often Pandium may redirect with the token in the address.
 const MOST_HOPS: usize = 5;
@@ -57,7 +57,7 @@ impl Way<'_> {
         }
         let (request, activity) = with_body(parts, body, self.timeouts);
         let mut answer = heed(self.place.send(request, activity.as_ref()).await)?;
-        answer.extensions_mut().remove::<ReasonPhrase>();
+        answer.extensions_mut().remove::<Reason>();
         if answer.status().as_u16() == 101 {
             let switch = Some(switch).filter(|_| wants_switch).ok_or(ForwardError::Unasked)?;
             return accept_switch(answer, switch, &Protected::default()).await;
@@ -129,7 +129,7 @@ impl Way<'_> {
         parts.version = Version::HTTP_11;
         headers::prepare_response(&mut parts.headers, &Protected::default());
         parts.headers.remove(TRAILER);
-        parts.extensions.remove::<ReasonPhrase>();
+        parts.extensions.remove::<Reason>();
         drop_names(&mut parts.headers, |name| wanted.is_in_name(name));
         drop_lines(&mut parts.headers, |text| wanted.is_told(text));
         let body = Body::concealing(body, self.timeouts.stall, wanted.scan());

@@ -3,7 +3,6 @@
 use super::line::Line;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,14 +21,9 @@ pub struct Pool {
 #[derive(Default)]
 struct Idle {
     /// The oldest first, with the time since which each is idle.
-    lines: VecDeque<(Instant, Line)>,
+    lines: VecDeque<(Instant, Box<Line>)>,
     /// Whether somebody sees to those that grow old.
     tended: bool,
-}
-
-/// Nobody waits for a connection at rest: whoever takes it asks how it is.
-fn nobody() -> Context<'static> {
-    Context::from_waker(Waker::noop())
 }
 
 impl Pool {
@@ -49,7 +43,7 @@ impl Pool {
     }
 
     /// A connection that can take a request now.
-    pub fn take(&self) -> Option<Line> {
+    pub fn take(&self) -> Option<Box<Line>> {
         let mut idle = self.idle();
         while let Some((since, mut line)) = idle.lines.pop_back() {
             if since.elapsed() >= self.keepalive {
@@ -57,7 +51,7 @@ impl Pool {
                 idle.lines.clear();
                 return None;
             }
-            if line.is_idle(&mut nobody()) {
+            if line.is_idle() {
                 return Some(line);
             }
         }
@@ -65,14 +59,15 @@ impl Pool {
     }
 
     /// Takes back a connection whose answer has ended, if it can be used again.
-    pub fn give_back(self: &Arc<Self>, mut line: Line) {
-        if line.is_idle(&mut nobody()) {
+    pub fn give_back(self: &Arc<Self>, mut line: Box<Line>) {
+        if line.is_idle() {
+            line.rest();
             self.keep(line);
         }
     }
 
     /// Keeps a connection that can be used again.
-    pub fn keep(self: &Arc<Self>, line: Line) {
+    pub fn keep(self: &Arc<Self>, line: Box<Line>) {
         if self.keepalive.is_zero() {
             return;
         }

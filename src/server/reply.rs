@@ -1,6 +1,7 @@
 //! Answers of our own. The only place where a refusal or an error becomes a status.
 
 use super::page;
+use crate::http1::head::BadHead;
 use crate::protected::OWN;
 use crate::proxy::body::Body;
 use crate::proxy::forward::ForwardError;
@@ -287,7 +288,20 @@ fn problem(status: StatusCode, code: &str, who: page::Who, id: &RequestId) -> St
     .to_string()
 }
 
-/// The answer to a request with more header lines than are allowed: as hyper's own, without a body.
+/// The answer where no request can be read: what follows cannot be told from a next one.
+pub fn bad_head(bad: BadHead) -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = match bad {
+        BadHead::Malformed => StatusCode::BAD_REQUEST,
+        BadHead::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        BadHead::TooLong => StatusCode::URI_TOO_LONG,
+        BadHead::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+    };
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// The answer to a request with more header lines than are allowed: as HTTP/1.1 has it, without a body.
 pub fn too_many_headers() -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;

@@ -148,7 +148,7 @@ impl Depot {
         let stream = self.connector.connect_for(Offer::Either).await?;
         if !stream.is_http2() {
             tracing::debug!(at = self.name, protocol = "http/1.1", "connected to Pandium");
-            self.http1.adopt(stream).await.map_err(io::Error::other)?;
+            self.http1.adopt(stream);
             self.state().http1 = Some(Instant::now() + REMEMBERED);
             return Ok(None);
         }

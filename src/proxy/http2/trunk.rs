@@ -358,7 +358,7 @@ mod tests {
             load.pulse().turn = 0;
             let mut read = 0;
             loop {
-                heard.stream.readable().await.unwrap();
+                std::future::poll_fn(|cx| heard.stream.poll_readable(cx)).await.unwrap();
                 let mut buf = ReadBuf::new(&mut room);
                 let polled =
                     Pin::new(&mut heard).poll_read(&mut Context::from_waker(Waker::noop()), &mut buf);

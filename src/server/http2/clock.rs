@@ -61,7 +61,7 @@ impl Live {
 }
 
 impl Waiting for Live {
-    fn over(&self, _left: bool) {
+    fn over(&self) {
         self.close();
     }
 }

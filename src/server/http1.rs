@@ -1,0 +1,366 @@
+//! The life of a visitor's connection that speaks HTTP/1.1.
+//!
+//! ```text
+//! parked ──first byte──▶ active ──nothing for a while──▶ parked
+//!                          ├──visitor and app agree──▶ tunnel
+//!                          └──last answer──▶ linger ──▶ closed
+//! ```
+//!
+//! Active it takes one request after the other: reads its head, has it answered, and writes the answer,
+//! while whoever answers reads the request's body. What that takes is given up when nothing comes for a
+//! while, be it in the middle of a head: parked a connection is a socket, a timer and a small task.
+//!
+//! There is one wait at a time, and each has its end: for a head, for a body (with whoever reads it),
+//! for an answer (with whoever asks the app), and for the visitor to take that.
+
+mod answer;
+mod clock;
+
+use super::connection::{Bounds, Origin, Phase, ends};
+use super::patience::Stall;
+use super::reply;
+use crate::http1::framing::{self, Length};
+use crate::http1::head::{self, BadHead};
+use crate::http1::outgoing::{Outgoing, WrongLength};
+use crate::proxy::arriving::Arriving;
+use crate::proxy::body::{Body, BodyError};
+use crate::proxy::tunnel::carry;
+use crate::proxy::visitor::Visitor;
+use crate::stream::Stream;
+use answer::Asked;
+use bytes::Bytes;
+use clock::{Clock, Pause};
+use http::header::EXPECT;
+use http::{Request, Response};
+use http_body::Body as _;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::AsyncWrite as _;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+/// How long a visitor may go on sending what nobody reads any more.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A connection between requests.
+pub struct Parked {
+    visitor: Visitor,
+    /// Whether somebody has looked at what has come, and wants more.
+    seen: bool,
+    /// Since when a head has been coming.
+    head: Option<Instant>,
+    /// When it is closed if nothing comes, or not the rest of a head.
+    until: Instant,
+}
+
+impl Parked {
+    /// A connection on which nothing was said.
+    pub fn new(stream: Stream, until: Instant) -> Self {
+        Self { visitor: Visitor::new(stream, Bytes::new()), seen: true, head: None, until }
+    }
+
+    /// One on which this was said, or which has ended.
+    pub fn begun(stream: Stream, said: Bytes, until: Instant) -> Self {
+        Self { visitor: Visitor::new(stream, said), seen: false, head: None, until }
+    }
+}
+
+/// Serves a connection until it ends.
+pub async fn serve<H, F>(
+    mut parked: Parked,
+    origin: Arc<Origin>,
+    bounds: Bounds,
+    handler: H,
+    mut phase: watch::Receiver<Phase>,
+) where
+    H: Fn(Arc<Origin>, Request<Arriving>) -> F,
+    F: Future<Output = Response<Body>>,
+{
+    loop {
+        if parked.seen {
+            tokio::select! {
+                readable = poll_fn(|cx| parked.visitor.look().stream().poll_readable(cx)) => {
+                    if readable.is_err() { return }
+                }
+                () = tokio::time::sleep_until(parked.until) => return,
+                () = ends(&mut phase) => return,
+            }
+        }
+        let active = Active::new(parked, &origin, bounds, &handler, phase.clone());
+        match Box::pin(active.run(&mut phase)).await {
+            Some(rested) => parked = rested,
+            None => return,
+        }
+    }
+}
+
+/// A connection on which something happens.
+struct Active<'h, H> {
+    visitor: Visitor,
+    out: Outgoing,
+    /// Whether all others who are ready have had their turn before the answer that is about to go.
+    yielded: bool,
+    clock: Clock,
+    stall: Stall,
+    until: Instant,
+    origin: &'h Arc<Origin>,
+    bounds: Bounds,
+    handler: &'h H,
+    phase: watch::Receiver<Phase>,
+}
+
+/// Whether the visitor waits to be asked for the body (RFC 9110 §10.1.1).
+fn awaits_word(request: &Request<()>) -> bool {
+    let expects = request.headers().get(EXPECT).map(|expects| expects.as_bytes().trim_ascii());
+    expects.is_some_and(|expects| expects.eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// What comes next on a connection.
+#[allow(clippy::large_enum_variant, reason = "each is taken apart at once, and nearly all are the large one")]
+enum Next {
+    Request(Request<()>),
+    Bad(BadHead),
+    Rest,
+    Over,
+}
+
+/// What becomes of a connection after an answer.
+enum Then {
+    Again,
+    Close,
+    Switch,
+}
+
+/// Why an answer did not go out whole.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("the answer broke off: {0}")]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Length(#[from] WrongLength),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl<'h, H, F> Active<'h, H>
+where
+    H: Fn(Arc<Origin>, Request<Arriving>) -> F,
+    F: Future<Output = Response<Body>>,
+{
+    fn new(
+        parked: Parked,
+        origin: &'h Arc<Origin>,
+        bounds: Bounds,
+        handler: &'h H,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
+        let Parked { visitor, head, until, .. } = parked;
+        let (clock, stall) = (Clock::new(bounds.timeouts, head), Stall::new(bounds.timeouts.stall));
+        Self {
+            visitor,
+            out: Outgoing::default(),
+            yielded: false,
+            clock,
+            stall,
+            until,
+            origin,
+            bounds,
+            handler,
+            phase,
+        }
+    }
+
+    /// Runs it until it ends, or is at rest.
+    async fn run(mut self, phase: &mut watch::Receiver<Phase>) -> Option<Parked> {
+        let mut ending = pin!(ends(phase));
+        loop {
+            let request = match poll_fn(|cx| self.poll_next(cx, ending.as_mut())).await {
+                Next::Request(request) => request,
+                Next::Bad(bad) => {
+                    tracing::debug!(peer = %self.origin.peer, %bad, "connection ended");
+                    let asked = Asked::nothing();
+                    // Whoever takes no answer gets none.
+                    drop(self.send(asked, reply::bad_head(bad)).await);
+                    self.close().await;
+                    return None;
+                }
+                Next::Rest => return Some(self.park()),
+                Next::Over => return None,
+            };
+            let asked = Asked::of(&request);
+            match self.exchange(asked, request).await {
+                Ok(Then::Again) => {}
+                Ok(Then::Close) => {
+                    self.close().await;
+                    return None;
+                }
+                Ok(Then::Switch) => {
+                    self.switch().await;
+                    return None;
+                }
+                Err(broken) => {
+                    tracing::debug!(peer = %self.origin.peer, %broken, "connection ended");
+                    self.break_off(asked);
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>, ending: Pin<&mut impl Future<Output = ()>>) -> Poll<Next> {
+        let bounds = answer::head_bounds(self.bounds.limits);
+        let mut side = self.visitor.look();
+        loop {
+            match head::request(side.read(), bounds) {
+                Ok(Some(request)) => {
+                    self.clock.begin();
+                    return Poll::Ready(Next::Request(request));
+                }
+                Ok(None) => {}
+                Err(bad) => return Poll::Ready(Next::Bad(bad)),
+            }
+            match side.poll_read(cx) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(_) => return Poll::Ready(Next::Over),
+                Poll::Pending => break,
+            }
+        }
+        if ending.poll(cx).is_ready() {
+            return Poll::Ready(Next::Over);
+        }
+        Poll::Ready(match ready!(self.clock.poll(cx, side.read().len())) {
+            Pause::Rest => Next::Rest,
+            Pause::Late => {
+                tracing::debug!(peer = %self.origin.peer, "a head took too long");
+                Next::Over
+            }
+        })
+    }
+
+    /// Has a request answered.
+    async fn exchange(&mut self, asked: Asked, mut request: Request<()>) -> Result<Then, Broken> {
+        let body = match framing::of_request(&mut request) {
+            Ok(Length::Exactly(0)) => Arriving::nothing(),
+            Ok(length) => {
+                self.visitor.look().begin(length, !asked.old && awaits_word(&request));
+                Arriving::on(self.visitor.clone())
+            }
+            Err(_) => return self.send(Asked::nothing(), reply::bad_head(BadHead::Malformed)).await,
+        };
+        let answer = (self.handler)(Arc::clone(self.origin), request.map(|()| body)).await;
+        self.send(asked, answer).await
+    }
+
+    /// Sends an answer, and says how it goes on.
+    async fn send(&mut self, asked: Asked, mut answer: Response<Body>) -> Result<Then, Broken> {
+        let ends = *self.phase.borrow() != Phase::Serving;
+        let (unsaid, left) = {
+            let mut side = self.visitor.look();
+            if side.is_left() {
+                side.skip();
+            }
+            (side.hush(), side.is_left())
+        };
+        let keeps = answer::write_head(&mut self.out, unsaid, asked.closing(ends || left), &mut answer);
+        let switches = answer.status().as_u16() == 101;
+        let mut body = answer.into_body();
+        self.yielded = false;
+        let mut ended = !self.out.takes_body() && self.out.finish(None).is_ok();
+        poll_fn(|cx| self.poll_send(cx, &mut body, &mut ended)).await?;
+        drop(body);
+        if switches {
+            return Ok(Then::Switch);
+        }
+        poll_fn(|cx| self.visitor.look().poll_settled(cx)).await;
+        let mut side = self.visitor.look();
+        side.skip();
+        Ok(if keeps && !side.is_left() { Then::Again } else { Then::Close })
+    }
+
+    /// Moves pieces of the body to the visitor, until all are gone.
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut Body,
+        ended: &mut bool,
+    ) -> Poll<Result<(), Broken>> {
+        loop {
+            while !*ended && self.out.has_room() {
+                let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) else { break };
+                let (data, trailers) = match frame.transpose()?.map(http_body::Frame::into_data) {
+                    Some(Ok(data)) => (Some(data), None),
+                    Some(Err(frame)) => (None, frame.into_trailers().ok()),
+                    None => (None, None),
+                };
+                *ended = data.is_none() || body.is_end_stream();
+                self.out.push(data.unwrap_or_default())?;
+                if *ended {
+                    self.out.finish(trailers.as_ref())?;
+                }
+            }
+            if self.out.is_empty() {
+                return if *ended { Poll::Ready(Ok(())) } else { Poll::Pending };
+            }
+            ready!(self.after_others(cx));
+            let written = self.out.poll_write(cx, self.visitor.look().stream());
+            if self.out.has_moved() {
+                self.stall.end();
+            }
+            match written {
+                Poll::Ready(written) => written?,
+                Poll::Pending => return self.stall.wait(cx).map_err(Broken::Io),
+            }
+        }
+    }
+
+    /// Lets all others who are ready take their turn before an answer is begun. So the answers of a busy
+    /// worker go out one behind the other, and whoever reads them is woken once for many: on a machine of
+    /// virtual cores a wake-up costs as much as the rest of a small answer.
+    fn after_others(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Gives up what an idle connection does not need.
+    fn park(self) -> Parked {
+        let Self { visitor, clock, until, bounds, .. } = self;
+        visitor.look().shrink();
+        let (head, until) = clock.rest(until, bounds.timeouts);
+        Parked { visitor, seen: true, head, until }
+    }
+
+    /// Says that no more is sent, and reads what still comes, for a moment: a socket closed over unread
+    /// bytes is reset, and the answer that is on its way is lost with it.
+    async fn close(&mut self) {
+        let shut = poll_fn(|cx| Pin::new(self.visitor.look().stream()).poll_shutdown(cx));
+        if !matches!(timeout(self.bounds.timeouts.stall, shut).await, Ok(Ok(()))) {
+            return;
+        }
+        if !self.visitor.look().owes_bytes() {
+            return;
+        }
+        let more = || poll_fn(|cx| self.visitor.look().poll_skip(cx));
+        drop(timeout(LINGER, async { while matches!(more().await, Ok(true)) {} }).await);
+    }
+
+    /// Ends it in a way that no reader takes for the end of the answer.
+    fn break_off(self, asked: Asked) {
+        if let Some((stream, _)) = self.visitor.into_parts().filter(|_| asked.old) {
+            stream.reset();
+        }
+    }
+
+    async fn switch(self) {
+        let Some((stream, said)) = self.visitor.into_parts() else { return };
+        if let Some(app) = self.origin.switch.take() {
+            drop(carry(stream, said, app, self.bounds.timeouts.tunnel).await);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! When a connection of HTTP/1.1 is at rest, and when a head is late.
+
+use crate::config::model::Timeouts;
+use crate::proxy::alarm::Alarm;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often a connection is looked at, at most.
+const TICK: Duration = Duration::from_secs(1);
+/// The same while all that has come is a piece of a head: who sends no more of it costs little soon.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Why a connection is not waited for any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// Nothing happens.
+    Rest,
+    /// A head is taking too long.
+    Late,
+}
+
+/// Looks at a connection once in a while. A request costs it nothing but a count: the alarm is not set
+/// anew for each.
+pub struct Clock {
+    header: Duration,
+    tick: Duration,
+    alarm: Alarm,
+    /// Requests that have begun, and how many of them when it was last looked at.
+    begun: u32,
+    counted: u32,
+    /// Since when a head has been coming.
+    head: Option<Instant>,
+    /// How much of it was there when it was last looked at.
+    came: usize,
+}
+
+impl Clock {
+    /// Begins to wait; a head may have been coming for a while.
+    pub fn new(timeouts: Timeouts, head: Option<Instant>) -> Self {
+        let tick = TICK.min(timeouts.idle / 4).min(timeouts.header / 4);
+        let mut alarm = Alarm::default();
+        alarm.set(Instant::now() + if head.is_some() { tick.min(GLANCE) } else { tick });
+        Self { header: timeouts.header, tick, alarm, begun: 0, counted: 0, head, came: 0 }
+    }
+
+    /// A head has come.
+    pub fn begin(&mut self) {
+        self.begun = self.begun.wrapping_add(1);
+        self.head = None;
+    }
+
+    /// Waits on, while so much of a head is there.
+    pub fn poll(&mut self, cx: &mut Context<'_>, came: usize) -> Poll<Pause> {
+        if came == 0 {
+            self.head = None;
+        } else if self.head.is_none() {
+            let now = Instant::now();
+            (self.head, self.came) = (Some(now), 0);
+            self.alarm.set(now + self.tick.min(GLANCE));
+        }
+        loop {
+            ready!(self.alarm.poll(cx));
+            let now = Instant::now();
+            let more = match self.head {
+                Some(since) if now >= since + self.header => return Poll::Ready(Pause::Late),
+                Some(_) => std::mem::replace(&mut self.came, came) != came,
+                None => std::mem::replace(&mut self.counted, self.begun) != self.begun,
+            };
+            if !more {
+                return Poll::Ready(Pause::Rest);
+            }
+            self.alarm.set(now + if self.head.is_some() { self.tick.min(GLANCE) } else { self.tick });
+        }
+    }
+
+    /// Since when a head has been coming on a connection that is at rest, and when that is closed. What
+    /// made no request wins no time: empty lines are none, and a piece of a TLS record is none of HTTP's.
+    pub fn rest(&self, until: Instant, timeouts: Timeouts) -> (Option<Instant>, Instant) {
+        match self.head {
+            Some(since) => (Some(since), since + timeouts.header),
+            None if self.begun > 0 => (None, Instant::now() + timeouts.idle.saturating_sub(self.tick)),
+            None => (None, until),
+        }
+    }
+}
