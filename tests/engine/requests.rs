@@ -101,7 +101,7 @@ const REFUSED_LINES: &[&str] = &[
     "GET /smuggled HTTP/1.1",
 ];
 
-/// Both framings: hyper drops the length before we see it, so one clean request will do.
+/// Both framings: a length that is dropped, and so one clean request, would do, too.
 const BOTH_FRAMINGS: &[&str] = &[
     "Content-Length: 5\r\nTransfer-Encoding: chunked",
     "Transfer-Encoding: chunked\r\nContent-Length: 5",
@@ -132,8 +132,7 @@ async fn ambiguous_framing_is_refused() {
     play_refused(REFUSED_FRAMING.iter().map(|lines| (*lines).to_owned())).await;
 }
 
-/// RFC 9110 §8.6 lets one take a length that is told twice alike for one. hyper does so before we see
-/// it; to the app it is told once.
+/// RFC 9110 §8.6 lets one take a length that is told twice alike for one; to the app it is told once.
 #[tokio::test]
 async fn a_length_told_twice_alike_is_told_once() {
     let (app, sidecar) = app_and_sidecar().await;
