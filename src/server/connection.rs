@@ -2,8 +2,8 @@
 
 use super::certificate::Certificate;
 use super::guest::{Guest, Tongue};
-use super::http2::Opening;
-use super::{http1, http2};
+use super::http1::{self, Parked};
+use super::http2::{self, Opening};
 use crate::config::Config;
 use crate::config::model::{Limits, Timeouts};
 use crate::proxy::arriving::Arriving;
@@ -89,24 +89,20 @@ where
     let origin = Arc::new(origin);
     let until = Instant::now() + bounds.timeouts.header;
     // In boxes, as neither is a part of most connections.
-    let opening = match tongue {
-        Tongue::Http1 => None,
-        Tongue::Http2 => Some(Opening::Http2(Bytes::new())),
+    let parked = match tongue {
+        Tongue::Http1 => Parked::new(stream, until),
+        Tongue::Http2 => {
+            return Box::pin(http2::serve(stream, Bytes::new(), origin, bounds, handler, phase)).await;
+        }
         Tongue::Either => match Box::pin(listen(&mut stream, until, &mut phase)).await {
-            Some(opening) => Some(opening),
+            Some(Opening::Http1(said)) => Parked::begun(stream, said, until),
+            Some(Opening::Http2(said)) => {
+                return Box::pin(http2::serve(stream, said, origin, bounds, handler, phase)).await;
+            }
             None => return,
         },
     };
-    match opening {
-        Some(Opening::Http2(said)) => {
-            Box::pin(http2::serve(stream, said, origin, bounds, handler, phase)).await;
-        }
-        Some(Opening::Http1(said)) => {
-            let parked = http1::Parked::begun(stream, said, until);
-            http1::serve(parked, origin, bounds, handler, phase).await;
-        }
-        None => http1::serve(http1::Parked::new(stream, until), origin, bounds, handler, phase).await,
-    }
+    http1::serve(parked, origin, bounds, handler, phase).await;
 }
 
 /// How it begins; nothing where it does not.
