@@ -129,7 +129,8 @@ def half_heads(stage):
                     watched.unregister(visitor)
                     visitor.close()
         took, each = time.monotonic() - last, held / HALF
-        stage.check(not opened and took < HEADER + 1, f"{name}: all are gone in time", (len(opened), took))
+        # To see them go takes a while, too, where others have the cores.
+        stage.check(not opened and took < HEADER + 3, f"{name}: all are gone in time", (len(opened), took))
         stage.check(each <= 20, f"{name}: each costs {each:.1f} KiB, at most 20")
         slow = percentile(waits, 0.99)
         shown = f"p50 {percentile(waits, 0.5):.1f} ms, p99 {slow:.1f} ms of {len(waits)}; p99 before {usual:.1f} ms"
