@@ -49,8 +49,8 @@ impl Download {
     }
 
     /// The connection, where it has not gone back.
-    pub fn into_line(self) -> Option<Box<Line>> {
-        match self.source {
+    pub fn into_line(mut self) -> Option<Box<Line>> {
+        match std::mem::replace(&mut self.source, Source::Over) {
             Source::Line(line) => Some(line),
             _ => None,
         }
@@ -65,6 +65,15 @@ impl Download {
             Source::Line(line) => self.home.give_back(line),
             Source::Overtaken(line) => Overtaken::leave(line, &self.home),
             Source::Over | Source::Broken => {}
+        }
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        // Whoever goes on with the request is not to do so for nobody.
+        if let Source::Overtaken(line) = &self.source {
+            line.give_up();
         }
     }
 }

@@ -105,8 +105,9 @@ impl State {
 mod tests {
     use super::{Fault, Line, Overtaken, Pool};
     use crate::proxy::body::Body;
+    use crate::proxy::download::Download;
     use crate::stream::Stream;
-    use http::Request;
+    use http::{Request, Response};
     use http_body::Frame;
     use std::future::poll_fn;
     use std::sync::Arc;
@@ -185,6 +186,17 @@ mod tests {
         let mut rest = Vec::new();
         app.read_to_end(&mut rest).await.unwrap();
         assert!(rest.len() < LARGE);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_takes_ends_its_request() {
+        let (line, app) = overtaken().await;
+        let pool = Pool::new(Duration::from_mins(1));
+        drop(Download::early(Response::new(()), Arc::clone(&line), &pool));
+        assert!(line.poll_upload(&mut Context::from_waker(Waker::noop())).is_ready());
+        Overtaken::leave(line, &pool);
+        assert!(pool.take().is_none());
+        drop(app);
     }
 
     #[tokio::test]
