@@ -23,7 +23,7 @@ pub struct Bounds {
 /// Why there is no head in what came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadHead {
-    /// It cannot be read, or in more ways than one.
+    /// It cannot be read, or in more ways than one, or is none of HTTP/1.1 or 1.0.
     #[error("a head that cannot be read")]
     Malformed,
     /// Too many bytes or fields.
@@ -32,18 +32,11 @@ pub enum BadHead {
     /// The target has too many bytes.
     #[error("a target that is too long")]
     TooLong,
-    /// Another version of HTTP than 1.0 and 1.1.
-    #[error("another version of HTTP")]
-    Version,
 }
 
 impl From<httparse::Error> for BadHead {
     fn from(error: httparse::Error) -> Self {
-        match error {
-            httparse::Error::TooManyHeaders => Self::TooLarge,
-            httparse::Error::Version => Self::Version,
-            _ => Self::Malformed,
-        }
+        if error == httparse::Error::TooManyHeaders { Self::TooLarge } else { Self::Malformed }
     }
 }
 
@@ -233,7 +226,7 @@ mod tests {
         for (bytes, error) in [
             ("\x16\x03\x01", BadHead::Malformed),
             ("GET  ", BadHead::Malformed),
-            ("GET /x HTTP/2.0\r", BadHead::Version),
+            ("GET /x HTTP/2.0\r", BadHead::Malformed),
             ("GET /x HTTP/1.1\r\nno colon\r\n", BadHead::Malformed),
             ("GET /x HTTP/1.1\r\nA: b\r\n folded\r\n", BadHead::Malformed),
             ("GET /x HTTP/1.1\r\nA : b\r\n\r\n", BadHead::Malformed),

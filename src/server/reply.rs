@@ -295,7 +295,6 @@ pub fn bad_head(bad: BadHead) -> Response<Body> {
         BadHead::Malformed => StatusCode::BAD_REQUEST,
         BadHead::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         BadHead::TooLong => StatusCode::URI_TOO_LONG,
-        BadHead::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
     };
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
