@@ -19,6 +19,8 @@ pub enum Decoder {
     Chunked(Chunked),
     /// All that comes.
     UntilEnd,
+    /// What came was no body, and nobody can tell where it ends.
+    Broken,
 }
 
 /// Where we are in a chunked body.
@@ -80,7 +82,7 @@ impl Decoder {
         match self {
             Self::Length(left) => *left == 0,
             Self::Chunked(chunked) => chunked.state == State::Over,
-            Self::UntilEnd => false,
+            Self::UntilEnd | Self::Broken => false,
         }
     }
 
@@ -88,18 +90,26 @@ impl Decoder {
     pub fn left(&self) -> Option<u64> {
         match self {
             Self::Length(left) => Some(*left),
-            Self::Chunked(_) | Self::UntilEnd => None,
+            Self::Chunked(_) | Self::UntilEnd | Self::Broken => None,
         }
     }
 
     /// Takes the next piece from the front of what came; none where more has to come first, or where
     /// the body is over.
+    ///
+    /// An error stays one: what follows it may look like the end of the body, and be something else to
+    /// whoever sent it.
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Piece>, BadBody> {
-        match self {
+        let decoded = match self {
             Self::Length(left) => Ok(take(buffer, left).map(Piece::Data)),
             Self::Chunked(chunked) => chunked.decode(buffer),
             Self::UntilEnd => Ok(take(buffer, &mut u64::MAX.clone()).map(Piece::Data)),
+            Self::Broken => Err(BadBody::Malformed),
+        };
+        if decoded.is_err() {
+            *self = Self::Broken;
         }
+        decoded
     }
 
     /// The connection has ended: an error, where the body has not.
@@ -232,6 +242,12 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, BadBody> {
     if end.unwrap_or(buffer.len()) > MOST_TRAILERS {
         return Err(BadBody::TooLarge);
     }
+    // As with chunks, a line ends in one way: to others what follows half an end is one more trailer.
+    let block = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
+    let half = |at: usize| at.checked_sub(1).and_then(|before| block.get(before)) != Some(&b'\r');
+    if memchr::memchr_iter(b'\n', block).any(half) {
+        return Err(BadBody::Malformed);
+    }
     let Some(end) = end else { return Ok(None) };
     read_fields(&buffer.split_to(end).freeze()).map(Some).map_err(|_| BadBody::Malformed)
 }
@@ -295,6 +311,9 @@ mod tests {
             "5\r\nhelloo\r\n0\r\n\r\n",
             "10000000000000000\r\nhello\r\n0\r\n\r\n",
             "0\r\n\n",
+            "0\r\nA: b\n\r\n",
+            "0\r\nA: b\r\n\n",
+            "0\r\nA: b\nC: d\r\n\r\n",
             "0\r\nno colon\r\n\r\n",
             "0\r\n folded: x\r\n\r\n",
         ] {
@@ -322,6 +341,17 @@ mod tests {
             let (mut decoder, mut buffer) = (Decoder::new(Length::Chunked), BytesMut::from(bytes));
             assert_eq!(decoder.decode(&mut buffer), Ok(Some(Piece::Data("ok".into()))), "{bytes:?}");
             assert_eq!(decoder.is_over(), over, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_broke_once_is_never_over() {
+        for bad in ["zz\r\n", "5\n", "5 5\r\n", "0\r\nno colon\r\n\r\n", "0\r\nA: b\n"] {
+            let (mut decoder, mut buffer) = (Decoder::new(Length::Chunked), BytesMut::from(bad));
+            assert!(decoder.decode(&mut buffer).is_err(), "{bad:?}");
+            buffer.extend_from_slice(b"0\r\n\r\n");
+            assert!(decoder.decode(&mut buffer).is_err() && !decoder.is_over(), "{bad:?}");
+            assert_eq!(decoder.end(), Err(BadBody::CutOff), "{bad:?}");
         }
     }
 

@@ -79,6 +79,10 @@ impl HttpBody for Arriving {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        // What comes on the connection from then on is no part of it.
+        if self.ended {
+            return Poll::Ready(None);
+        }
         let (polled, ended) = match &mut self.source {
             Source::Nowhere => return Poll::Ready(None),
             Source::Connection(visitor) => {

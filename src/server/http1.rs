@@ -182,9 +182,8 @@ where
                 Next::Request(request) => request,
                 Next::Bad(bad) => {
                     tracing::debug!(peer = %self.origin.peer, %bad, "connection ended");
-                    let asked = Asked::nothing();
                     // Whoever takes no answer gets none.
-                    drop(self.send(asked, reply::bad_head(bad)).await);
+                    drop(self.refuse(bad).await);
                     self.close().await;
                     return None;
                 }
@@ -249,10 +248,20 @@ where
                 self.visitor.look().begin(length, !asked.old && awaits_word(&request));
                 Arriving::on(self.visitor.clone())
             }
-            Err(_) => return self.send(Asked::nothing(), reply::bad_head(BadHead::Malformed)).await,
+            Err(_) => return self.refuse(BadHead::Malformed).await,
         };
         let answer = (self.handler)(Arc::clone(self.origin), request.map(|()| body)).await;
         self.send(asked, answer).await
+    }
+
+    /// Answers what is no request. Whatever follows is none either, and nobody wants it.
+    async fn refuse(&mut self, bad: BadHead) -> Result<Then, Broken> {
+        {
+            let mut side = self.visitor.look();
+            side.begin(Length::UntilEnd, false);
+            side.leave();
+        }
+        self.send(Asked::nothing(), reply::bad_head(bad)).await
     }
 
     /// Sends an answer, and says how it goes on.

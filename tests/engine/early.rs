@@ -129,6 +129,27 @@ async fn both_directions_flow_at_once() {
     assert_eq!(app.last().body, b"abcdef");
 }
 
+/// What breaks behind an early answer is no end, whatever follows it: the next request is none.
+#[tokio::test]
+async fn a_body_that_breaks_behind_its_answer_is_not_followed() {
+    for bad in ["zz\r\n", "5\n", "5 5\r\n", "5;\x01\r\n", "0\r\nA: b\n", "0\r\nA: b\n\r\n"] {
+        let (app, sidecar) = playing("", |call| match call.path() {
+            "/early" => vec![say("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly"), Step::Body],
+            path => vec![ok(path)],
+        })
+        .await;
+        let mut visitor = Reader::new(connect(STRANGER, sidecar.address).await);
+        let head =
+            "POST /early HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+        visitor.stream().write_all(head.as_bytes()).await.unwrap();
+        assert_eq!(gist(visitor.answer().await.as_ref()), "200 early");
+        let rest = format!("{bad}0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: app.test\r\n\r\n");
+        drop(visitor.stream().write_all(rest.as_bytes()).await);
+        let next = visitor.answer().await.filter(|answer| answer.status() == 200);
+        assert!(next.is_none() && app.count("/smuggled") == 0, "{bad:?}");
+    }
+}
+
 const EVIL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
 
 /// Each answer has more bytes behind it than it may have, in the same breath.
