@@ -4,6 +4,7 @@ use super::framing::Length;
 use super::head::read_fields;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::HeaderMap;
+use http_body::Frame;
 
 /// The most bytes of chunk extensions in a body: nobody reads them.
 const MOST_EXTENSIONS: usize = 16 << 10;
@@ -51,6 +52,15 @@ pub enum Piece {
     Data(Bytes),
     /// The fields behind it.
     Trailers(HeaderMap),
+}
+
+impl From<Piece> for Frame<Bytes> {
+    fn from(piece: Piece) -> Self {
+        match piece {
+            Piece::Data(data) => Self::data(data),
+            Piece::Trailers(trailers) => Self::trailers(trailers),
+        }
+    }
 }
 
 /// What comes is no body.

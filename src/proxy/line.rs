@@ -13,7 +13,7 @@
 
 use super::alarm::Alarm;
 use super::body::{Body, BodyError};
-use crate::http1::decode::{BadBody, Decoder, Piece};
+use crate::http1::decode::{BadBody, Decoder};
 use crate::http1::encode::write_request;
 use crate::http1::framing::{BadFraming, Length, keeps_alive, of_response};
 use crate::http1::head::{self, BadHead, Bounds};
@@ -187,10 +187,7 @@ impl Line {
     pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         loop {
             if let Some(piece) = self.decoder.decode(&mut self.read)? {
-                return Poll::Ready(Some(Ok(match piece {
-                    Piece::Data(data) => Frame::data(data),
-                    Piece::Trailers(trailers) => Frame::trailers(trailers),
-                })));
+                return Poll::Ready(Some(Ok(piece.into())));
             }
             if self.decoder.is_over() {
                 return Poll::Ready(None);

@@ -4,7 +4,7 @@
 //! that: never both at once, but from two tasks where an answer is there before its request has ended.
 //! So it is shared, and each holds it only for as long as it takes to look.
 
-use crate::http1::decode::{BadBody, Decoder, Piece};
+use crate::http1::decode::{BadBody, Decoder};
 use crate::http1::framing::Length;
 use crate::stream::Stream;
 use bytes::{Bytes, BytesMut};
@@ -159,10 +159,7 @@ impl Side {
                 Err(bad) => return Poll::Ready(Some(Err(bad.into()))),
                 Ok(Some(piece)) => {
                     self.wake();
-                    return Poll::Ready(Some(Ok(match piece {
-                        Piece::Data(data) => Frame::data(data),
-                        Piece::Trailers(trailers) => Frame::trailers(trailers),
-                    })));
+                    return Poll::Ready(Some(Ok(piece.into())));
                 }
                 Ok(None) if self.is_over() => {
                     self.wake();

@@ -19,9 +19,9 @@ impl Stall {
         Self { longest, alarm: None }
     }
 
-    /// Something went; returns whether it had to wait.
-    pub fn end(&mut self) -> bool {
-        self.alarm.take().is_some()
+    /// Something went.
+    pub fn end(&mut self) {
+        self.alarm = None;
     }
 
     /// Nothing goes: an error, where that has lasted too long.

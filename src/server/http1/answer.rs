@@ -14,12 +14,9 @@ use std::cell::RefCell;
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
-/// The least that a head may come to, whatever the file says: an answer's cookies must fit.
-const LEAST_HEAD: usize = 8192;
-
 /// What a head may come to.
 pub fn head_bounds(limits: Limits) -> Bounds {
-    Bounds { bytes: limits.header_bytes.max(LEAST_HEAD), fields: limits.headers }
+    Bounds { bytes: limits.header_bytes, fields: limits.headers }
 }
 
 /// What of a request matters to the form of its answer.
