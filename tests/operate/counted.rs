@@ -1,7 +1,7 @@
 //! `/metrics` over real sockets: what is there, what counts, and what never becomes a label.
 
 use crate::ask::{ADMIN, get, samples};
-use crate::harness::message::Message;
+use crate::harness::message::{Message, PATIENCE};
 use crate::harness::{
     App, INSTALL, STRANGER, Sidecar, TRUSTED, assert_minted, changed, connect, fixture, pair_with, request,
 };
@@ -213,9 +213,12 @@ async fn connections_are_told_and_those_too_many_counted() {
     assert_eq!((full["connections"], full["connections_limit"]), (2.0, 2.0));
     assert_eq!(full["refusals_total{code=\"overloaded\"}"], 1.0);
     drop(visitors);
-    while samples(&sidecar).await["connections"] > 0.0 {
-        tokio::task::yield_now().await;
-    }
+    let gone = async {
+        while samples(&sidecar).await["connections"] > 0.0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("those who left still count");
 }
 
 #[tokio::test]
