@@ -10,6 +10,7 @@ use crate::config::model::Timeouts;
 use crate::protected::Protected;
 use http::header::{Entry, HOST, HeaderValue, TRAILER};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{Request, Response, Uri, Version};
 use http_body::Body as _;
 use std::future::Future;
@@ -138,10 +139,12 @@ pub(super) async fn accept_switch(
     Ok(Response::from_parts(parts, Body::empty()))
 }
 
-/// The path and query go on byte for byte.
+/// The path and query go on byte for byte. Whoever names no host, as HTTP/1.0 allows, is passed on as one
+/// who names none (RFC 9112 §3.2): the app has a name for that case, and we know no better one.
 fn readdress(parts: &mut Parts) -> Result<(), ForwardError> {
-    if let (Entry::Vacant(host), Some(authority)) = (parts.headers.entry(HOST), parts.uri.authority()) {
-        host.insert(HeaderValue::from_str(authority.as_str()).map_err(|_| ForwardError::Target)?);
+    if let Entry::Vacant(host) = parts.headers.entry(HOST) {
+        let named = parts.uri.authority().map_or("", Authority::as_str);
+        host.insert(HeaderValue::from_str(named).map_err(|_| ForwardError::Target)?);
     }
     let target = parts.uri.path_and_query().filter(|target| target.as_str().starts_with('/'));
     parts.uri = Uri::from(target.ok_or(ForwardError::Target)?.clone());

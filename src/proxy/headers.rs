@@ -159,6 +159,8 @@ pub fn describe_probe(headers: &mut HeaderMap, visitor: &HeaderMap, seen: &Seen<
         DESCRIPTION.names().iter().for_each(carry);
     }
     describe(headers, seen);
+    // A visitor of HTTP/1.0 need not name one.
+    keep_or_set(headers, HOST, Some(HeaderValue::from_static("")));
 }
 
 /// Makes the app's header fields those of an answer to the visitor, `hidden` ones left out.
@@ -253,7 +255,7 @@ fn describe(headers: &mut HeaderMap, seen: &Seen<'_>) {
     let before = seen.trusted.and_then(|_| joined(headers, &X_FORWARDED_FOR));
     set(headers, X_FORWARDED_FOR, forwarded_for(before.as_deref(), seen.address));
     keep_or_set(headers, X_FORWARDED_PROTO, Some(HeaderValue::from_static(seen.scheme)));
-    let host = headers.get(HOST).cloned();
+    let host = headers.get(HOST).filter(|host| !host.is_empty()).cloned();
     if seen.trusted.is_none() {
         set(headers, X_FORWARDED_PORT, host.as_ref().and_then(|host| port(host, seen.scheme)));
     }

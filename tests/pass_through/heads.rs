@@ -170,3 +170,18 @@ async fn an_old_client_is_answered_and_hung_up_on() {
         assert_eq!(app.last().values("host"), ["old.test"]);
     }
 }
+
+/// RFC 9112 §3.2: what goes on is HTTP/1.1, and has a `Host`, if only one that names nobody.
+#[tokio::test]
+async fn an_old_client_that_names_no_host_is_passed_on_as_one_that_names_none() {
+    let (app, sidecar) = pair().await;
+    for (target, host) in [("/a", ""), ("http://old.test:8080/a", "old.test:8080")] {
+        let answer = sidecar.send(STRANGER, format!("GET {target} HTTP/1.0\r\n\r\n")).await;
+        assert_eq!(answer.status(), 200, "{target}");
+        let seen = app.last();
+        assert_eq!((seen.first_line(), seen.values("host")), ("GET /a HTTP/1.1", vec![host]), "{target}");
+        let forwarded: Vec<_> = Some(host).into_iter().filter(|host| !host.is_empty()).collect();
+        assert_eq!(seen.values("x-forwarded-host"), forwarded, "{target}");
+        assert_eq!(seen.values("x-forwarded-port").len(), forwarded.len(), "{target}");
+    }
+}

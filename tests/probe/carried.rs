@@ -213,3 +213,15 @@ async fn questions_share_connections() {
     }
     assert_eq!((app.count(), app.connections()), (10, 1));
 }
+
+/// RFC 9112 §3.2: a question is one of HTTP/1.1, also where the visitor's request is not.
+#[tokio::test]
+async fn a_question_for_who_names_no_host_has_one_that_names_none() {
+    let app = app().await;
+    let sidecar = Sidecar::start(&probing(&app)).await;
+    let lines = say(known(&["X-Tenant-Id: acme"]));
+    let answer = sidecar.send(STRANGER, format!("GET {INSTALL} HTTP/1.0\r\n{lines}\r\n\r\n")).await;
+    assert_minted(&answer, "HTTP/1.0");
+    assert_eq!(app.last().values("host"), [""]);
+    assert!(app.last().values("x-forwarded-host").is_empty());
+}
