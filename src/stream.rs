@@ -25,6 +25,11 @@ impl Stream {
         matches!(self, Self::Tls(stream) if tls::is_http2(stream))
     }
 
+    /// Whether it is TLS.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// Ends it in a way that nobody takes for an orderly end, where it can be told.
     pub fn reset(self) {
         // TLS has a word of its own for an orderly end, which is not said here.

@@ -147,7 +147,7 @@ impl Line {
         loop {
             let came = ready!(self.poll_fill(cx));
             // Whatever comes before we have said anything is no answer.
-            if self.out.is_untouched() {
+            if self.out.is_untouched() && self.deaf.is_none() {
                 let error = came.err().unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into());
                 return Poll::Ready(Err(Fault::Unsent(error)));
             }
@@ -221,7 +221,8 @@ impl Line {
             match self.out.poll_write(cx, &mut self.stream) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(())) => ready!(added),
-                Poll::Ready(Err(error)) if self.out.is_untouched() => {
+                // What is encrypted goes in parts, of which the first may have gone.
+                Poll::Ready(Err(error)) if self.out.is_untouched() && !self.stream.is_encrypted() => {
                     return Poll::Ready(Err(Fault::Unsent(error)));
                 }
                 Poll::Ready(Err(error)) => {

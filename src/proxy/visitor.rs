@@ -48,6 +48,8 @@ pub struct Side {
     decoder: Decoder,
     /// What is still to be said before the body comes.
     interim: &'static [u8],
+    /// Whether some of that may lie between us and the network.
+    unflushed: bool,
     /// Nobody wants the rest of the body.
     left: bool,
     /// Whoever waits for the body to be over.
@@ -63,6 +65,7 @@ impl Visitor {
             next: USUAL_READ,
             decoder: Decoder::Length(0),
             interim: &[],
+            unflushed: false,
             left: false,
             waiting: None,
         })))
@@ -179,9 +182,11 @@ impl Side {
         while !self.interim.is_empty() {
             let written = ready!(Pin::new(&mut self.stream).poll_write(cx, self.interim))?;
             self.interim = self.interim.get(written..).unwrap_or_default();
-            if self.interim.is_empty() {
-                return Pin::new(&mut self.stream).poll_flush(cx);
-            }
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
         }
         Poll::Ready(Ok(()))
     }

@@ -16,6 +16,7 @@ mod broken;
 mod chunks;
 mod descriptors;
 mod early;
+mod encrypted;
 mod ending;
 mod ends;
 mod expect;
