@@ -66,6 +66,10 @@ pub fn request(buffer: &mut BytesMut, bounds: Bounds) -> Result<Option<Request<(
         if target.len() > LONGEST_TARGET {
             return Err(BadHead::TooLong);
         }
+        // No target has a fragment (RFC 9112 §3.2): `Uri` would cut it off, and others read it.
+        if memchr::memchr(b'#', target.as_bytes()).is_some() {
+            return Err(BadHead::Malformed);
+        }
         let mut request = Request::new(());
         *request.method_mut() = method(read.method.unwrap_or_default())?;
         *request.uri_mut() =
