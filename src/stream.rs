@@ -3,6 +3,7 @@
 use crate::tls::{self, Encrypted};
 use socket2::SockRef;
 use std::io;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -30,12 +31,27 @@ impl Stream {
         matches!(self, Self::Tls(_))
     }
 
-    /// Ends it in a way that nobody takes for an orderly end, where it can be told.
-    pub fn reset(self) {
-        // TLS has a word of its own for an orderly end, which is not said here.
-        if let Self::Tcp(stream) = &self {
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    /// Says how it ends if nobody ends it in order, be it with the program: as if in order, or in a way
+    /// that nobody takes for that. On a unix socket it cannot be told.
+    pub fn set_abrupt(&self, abrupt: bool) {
+        match self {
+            Self::Tcp(stream) => {
+                let _ = SockRef::from(stream).set_linger(abrupt.then_some(Duration::ZERO));
+            }
+            Self::Unix(_) => {}
+            // It has a word of its own for an orderly end, which not everybody waits for.
+            Self::Tls(stream) => stream.get_ref().0.set_abrupt(abrupt),
         }
+    }
+
+    /// Hears no more; whoever waits to is told that it has ended.
+    pub fn deafen(&self) {
+        // Failing, it has ended already.
+        let _ = match self {
+            Self::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Read),
+            Self::Unix(stream) => SockRef::from(stream).shutdown(Shutdown::Read),
+            Self::Tls(stream) => return stream.get_ref().0.deafen(),
+        };
     }
 
     /// Ready when there is something to read, or the other end has gone.

@@ -134,6 +134,11 @@ impl Outgoing {
         self.framing != Framing::Nothing && self.framing != Framing::Length(0)
     }
 
+    /// Whether nothing but the end of the connection will end the body.
+    pub fn ends_with_connection(&self) -> bool {
+        self.framing == Framing::UntilEnd
+    }
+
     /// Whether another piece may be added: there is place for one.
     pub fn has_room(&self) -> bool {
         self.data.is_empty() && self.tail.is_empty()

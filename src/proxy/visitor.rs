@@ -52,6 +52,8 @@ pub struct Side {
     unflushed: bool,
     /// Nobody wants the rest of the body.
     left: bool,
+    /// Nobody gets it.
+    cut: bool,
     /// Whoever waits for the body to be over.
     waiting: Option<Waker>,
 }
@@ -67,6 +69,7 @@ impl Visitor {
             interim: &[],
             unflushed: false,
             left: false,
+            cut: false,
             waiting: None,
         })))
     }
@@ -158,6 +161,9 @@ impl Side {
     /// The next piece of the body.
     pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         loop {
+            if self.cut {
+                return Poll::Ready(Some(Err(BadBody::CutOff.into())));
+            }
             match self.decoder.decode(&mut self.read) {
                 Err(bad) => return Poll::Ready(Some(Err(bad.into()))),
                 Ok(Some(piece)) => {
@@ -206,6 +212,12 @@ impl Side {
     pub fn leave(&mut self) {
         self.left = true;
         self.wake();
+    }
+
+    /// Ends it for whoever else holds it: nothing comes any more, not even what has come.
+    pub fn cut(&mut self) {
+        self.cut = true;
+        self.stream.deafen();
     }
 
     fn wake(&mut self) {

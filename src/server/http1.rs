@@ -279,7 +279,16 @@ where
         let mut body = answer.into_body();
         self.yielded = false;
         let mut ended = !self.out.takes_body() && self.out.finish(None).is_ok();
+        // For whom the end of the connection is that of the answer, a reset alone tells of another one,
+        // whoever makes it: it may be the end of the program.
+        let fragile = self.out.ends_with_connection();
+        if fragile {
+            self.visitor.look().stream().set_abrupt(true);
+        }
         poll_fn(|cx| self.poll_send(cx, &mut body, &mut ended)).await?;
+        if fragile {
+            self.visitor.look().stream().set_abrupt(false);
+        }
         drop(body);
         if switches {
             return Ok(Then::Switch);
@@ -359,11 +368,14 @@ where
         drop(timeout(LINGER, async { while matches!(more().await, Ok(true)) {} }).await);
     }
 
-    /// Ends it in a way that no reader takes for the end of the answer.
-    fn break_off(self, asked: Asked) {
-        if let Some((stream, _)) = self.visitor.into_parts().filter(|_| asked.old) {
-            stream.reset();
+    /// Ends it in a way that no reader takes for the end of the answer, also for whoever goes on with an
+    /// upload.
+    fn break_off(&self, asked: Asked) {
+        let mut side = self.visitor.look();
+        if asked.old {
+            side.stream().set_abrupt(true);
         }
+        side.cut();
     }
 
     async fn switch(self) {

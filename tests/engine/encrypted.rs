@@ -12,6 +12,7 @@ use pandium_sidecar::proxy::visitor::Visitor;
 use pandium_sidecar::stream::Stream;
 use rustls::pki_types::ServerName;
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -28,6 +29,13 @@ async fn shaken(server: Stream, client: Stream) -> (TlsStream<Stream>, TlsStream
     server.write_all(b"!").await.unwrap();
     assert_eq!(client.read_u8().await.unwrap(), b'!');
     (server.into(), client.into())
+}
+
+async fn over_tcp() -> (TlsStream<Stream>, TlsStream<Stream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (server, _) = listener.accept().await.unwrap();
+    shaken(Stream::Tcp(server), Stream::Tcp(client)).await
 }
 
 /// What asks for a body goes to the network as soon as that takes it, with nothing to push it.
@@ -57,13 +65,23 @@ async fn who_waits_to_be_asked_is_asked_where_the_network_was_full() {
     assert_eq!(piece.into_data().unwrap(), "hello");
 }
 
+/// An end that is none in order is a reset also where TLS has a word for one.
+#[tokio::test]
+async fn what_ends_abruptly_is_reset() {
+    for (abrupt, told) in [(true, ErrorKind::ConnectionReset), (false, ErrorKind::UnexpectedEof)] {
+        let (server, mut client) = over_tcp().await;
+        let server = Stream::Tls(Box::new(server));
+        server.set_abrupt(true);
+        server.set_abrupt(abrupt);
+        drop(server);
+        assert_eq!(client.read_u8().await.unwrap_err().kind(), told, "abrupt: {abrupt}");
+    }
+}
+
 /// A write of much goes in several parts: where a later one fails, the app may have the ones before.
 #[tokio::test]
 async fn what_failed_in_the_middle_does_not_go_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let own = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (app, _) = listener.accept().await.unwrap();
-    let (app, own) = shaken(Stream::Tcp(app), Stream::Tcp(own)).await;
+    let (app, own) = over_tcp().await;
     // The first part is taken by the system all the same, and answered by a reset.
     drop(app);
     let mut line = Line::open(Stream::Tls(Box::new(own)));

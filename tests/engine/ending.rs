@@ -4,9 +4,10 @@ use crate::harness::child::{Ended, Scratch, Serving};
 use crate::harness::script::{Call, Scripted, Step, ok, say, until};
 use crate::harness::{Reader, SECRET, STRANGER, changed, connect, fixture, request};
 use crate::kit::{gist, post};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -196,6 +197,9 @@ async fn nobody_is_waited_for_beyond_the_grace() {
     let Stage { app, mut serving, address, .. } = stage("grace", more, |call| match call.path() {
         "/never" => vec![Step::Hang],
         "/half" => vec![say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"), Step::Hang],
+        "/old" => {
+            vec![say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), Step::Hang]
+        }
         path => vec![Step::Body, ok(path)],
     })
     .await;
@@ -203,7 +207,10 @@ async fn nobody_is_waited_for_beyond_the_grace() {
     let mut half = asking(address, &request("GET", "/half", &[])).await;
     let mut upload = asking(address, (post("/up", 10) + "hello").as_bytes()).await;
     let mut head = asking(address, b"GET / HTTP/1.1\r\nHost: app").await;
-    until("the app is asked", || app.calls().len() == 3).await;
+    // Whose answer ends with the connection: only a reset says that it has not come to its end.
+    let mut old = asking(address, b"GET /old HTTP/1.0\r\nHost: app.test\r\n\r\n").await;
+    assert!(old.head().await.is_some_and(|head| head.starts_with("HTTP/1.0 200")));
+    until("the app is asked", || app.calls().len() == 4).await;
     serving.terminate();
     serving.line(&["stopping"]);
     let told = Instant::now();
@@ -212,6 +219,8 @@ async fn nobody_is_waited_for_beyond_the_grace() {
     assert!(took < ms(2000), "{took:?}");
     assert_eq!(ended.code, Some(0), "{}", ended.all());
     assert!(half.answer().await.is_none_or(|answer| !answer.whole));
+    let cut = old.stream().read_to_end(&mut Vec::new()).await;
+    assert_eq!(cut.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
     for (case, reader) in [("never", &mut never), ("upload", &mut upload), ("head", &mut head)] {
         let answer = reader.answer().await;
         assert!(answer.is_none_or(|answer| answer.status() >= 400), "{case}");

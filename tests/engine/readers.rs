@@ -3,6 +3,7 @@
 use crate::harness::script::{Scripted, Sign, Step, ok, say, until};
 use crate::harness::{Reader, STRANGER, Sidecar, request};
 use crate::kit::{gist, playing, post};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -120,4 +121,26 @@ async fn an_app_that_has_answered_and_takes_nothing_holds_nobody() {
     assert_eq!(gist(reader.answer().await.as_ref()), "200 early");
     let ended = tokio::time::timeout(Duration::from_secs(6), upload).await;
     drop(ended.expect("the rest is neither taken nor refused").unwrap());
+}
+
+/// An old client, for which the end of the connection is the end of the answer, is not shown one while
+/// its upload goes on, nor held by that.
+#[tokio::test]
+async fn an_old_client_that_takes_nothing_is_let_go_by_a_reset_in_the_middle_of_its_upload() {
+    // All of it is with us, and not all of it with the system.
+    const LENGTH: usize = 34 << 10;
+    let (app, sidecar) = playing("timeouts: { stall: 1s, body: 60s, response: 60s }", |_| {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        vec![say(format!("{head}{LENGTH:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(LENGTH))), Step::Body]
+    })
+    .await;
+    let mut stream = narrow(sidecar.address).await;
+    let upload = post("/up", MIB).replace("HTTP/1.1", "HTTP/1.0") + "hello";
+    stream.write_all(upload.as_bytes()).await.unwrap();
+    until("the app is asked", || app.count("/up") == 1).await;
+    until("the app is let go", || app.open() == 0).await;
+    let mut taken = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut taken)).await;
+    let ended = ended.expect("it is held").map_err(|error| error.kind());
+    assert_eq!(ended, Err(ErrorKind::ConnectionReset), "{} bytes", taken.len());
 }
