@@ -198,7 +198,8 @@ pub(super) async fn in_time<T>(
     .await
 }
 
-/// Carries on with a request whose answer has begun before its end. The app has to take it in time.
+/// Carries on with a request whose answer has begun before its end. The app has to take it in time; if it
+/// does not, the answer may go on, and is the last on its connection.
 async fn go_on(
     line: Arc<Overtaken>,
     mut alarm: Alarm,
@@ -206,10 +207,11 @@ async fn go_on(
     patience: Duration,
     home: Arc<Pool>,
 ) {
-    match in_time(&mut alarm, activity.as_ref(), patience, |cx| line.poll_upload(cx)).await {
-        Some(()) => Overtaken::leave(line, &home),
-        None => line.give_up(),
+    let sent = in_time(&mut alarm, activity.as_ref(), patience, |cx| line.poll_upload(cx)).await;
+    if sent.is_none() {
+        line.hold_back();
     }
+    Overtaken::leave(line, &home);
 }
 
 /// Whether the app could not be connected to in time, or only answered late.

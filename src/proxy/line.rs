@@ -225,13 +225,20 @@ impl Line {
                 Poll::Ready(Err(error)) if self.out.is_untouched() && !self.stream.is_encrypted() => {
                     return Poll::Ready(Err(Fault::Unsent(error)));
                 }
-                Poll::Ready(Err(error)) => {
-                    self.deaf = Some(error);
-                    self.upload = None;
-                }
+                Poll::Ready(Err(error)) => self.deafen(error),
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Sends no more of the request, as the app does not take it. Its answer still counts.
+    pub fn hold_back(&mut self) {
+        self.deafen(io::ErrorKind::TimedOut.into());
+    }
+
+    fn deafen(&mut self, why: io::Error) {
+        self.deaf = Some(why);
+        self.upload = None;
     }
 
     /// Adds a piece of the request's body to what is to go, where there is room for it.

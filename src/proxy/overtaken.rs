@@ -76,6 +76,13 @@ impl Overtaken {
         Poll::Ready(())
     }
 
+    /// Sends no more of the request: the app does not take it.
+    pub fn hold_back(&self) {
+        if let Some(line) = &mut self.state().line {
+            line.hold_back();
+        }
+    }
+
     /// Closes the connection.
     pub fn give_up(&self) {
         self.state().give_up();

@@ -1,12 +1,17 @@
 //! Answers that come before the request is over, and bytes that come after the answer is.
 
-use crate::harness::script::{Sign, Step, ok, say};
+use crate::harness::script::{Sign, Step, ok, say, until};
 use crate::harness::{Message, Reader, STRANGER, connect, request};
 use crate::kit::{Wrong, ask, gist, playing, post};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 const MIB: usize = 1 << 20;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
 const TOO_LARGE: &str = "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 5\r\n\r\nlarge";
 
 /// The visitor stops sending when it has the answer, as browsers do.
@@ -54,6 +59,37 @@ async fn a_refused_upload_is_told_to_who_sends_on() {
         // It may have been stopped, and is not waited for without end.
         drop(writes.await.unwrap());
         assert_eq!(app.count("/up"), 1);
+    }
+}
+
+/// An app that never takes the upload may take its time with the answer: only the upload has its end.
+#[tokio::test]
+async fn an_answer_to_an_upload_that_nobody_takes_may_be_long() {
+    for framing in ["Content-Length: 6", "Transfer-Encoding: chunked"] {
+        let (app, sidecar) = playing("timeouts: { response: 1s }", move |call| {
+            if call.path() != "/up" {
+                return vec![ok("fine")];
+            }
+            let chunked = framing.ends_with("chunked");
+            let letter = |c| if chunked { format!("1\r\n{c}\r\n") } else { String::from(c) };
+            let mut steps = vec![say(format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n"))];
+            steps.extend("answer".chars().flat_map(|c| [Step::Pause(ms(500)), say(letter(c))]));
+            steps.extend([say(if chunked { "0\r\n\r\n" } else { "" }), Step::Hang]);
+            steps
+        })
+        .await;
+        let (reading, mut writing) = connect(STRANGER, sidecar.address).await.into_split();
+        let writes = tokio::spawn(async move {
+            writing.write_all(post("/up", 20 * MIB).as_bytes()).await?;
+            writing.write_all(&vec![b'x'; 20 * MIB]).await
+        });
+        let mut visitor = Reader::new(reading);
+        assert_eq!(gist(visitor.answer().await.as_ref()), "200 answer", "{framing}");
+        assert!(visitor.ends().await, "what is left of the body is no next request");
+        drop(writes.await.unwrap());
+        until("the app is left", || app.open() == 0).await;
+        assert_eq!(gist(Some(&sidecar.get(STRANGER, "/next", &[]).await)), "200 fine");
+        assert_eq!((app.count("/up"), app.connections()), (1, 2));
     }
 }
 
