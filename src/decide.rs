@@ -15,6 +15,7 @@ use crate::config::model::{
     Account, Address, Carrier, From, Integration, Integrations, Jwt, LoginPart, Policy, Target,
 };
 use crate::evidence::{Finding, State};
+use crate::http1::lines::Lines;
 use crate::protected::{Breach, Protected};
 use crate::query::{self, TOKEN};
 use crate::refusal::{Code, Refusal};
@@ -23,7 +24,7 @@ use crate::slug::Slug;
 use crate::token::{Around, Moment, Payload, TenantToken};
 use crate::trust::{Caller, TrustedPeer};
 use crate::value::Session;
-use http::header::{HOST, HeaderMap, HeaderName};
+use http::header::{HOST, HeaderName};
 use http::uri::Authority;
 use http::{Method, Uri, Version};
 
@@ -37,7 +38,7 @@ pub struct Head<'a> {
     /// The protocol's version.
     pub version: Version,
     /// The header lines.
-    pub headers: &'a HeaderMap,
+    pub headers: Lines<'a>,
     /// Who sent it.
     pub caller: Caller<'a>,
 }
@@ -121,16 +122,16 @@ fn check_carriers(policy: &Policy, head: Head<'_>, trusted: Option<TrustedPeer>)
 fn check_host(head: Head<'_>) -> Result<(), Refusal> {
     let refuse =
         |detail: &'static str| Err(Refusal::new(Code::BadHost, detail).about(Finding::of("header host")));
-    let mut hosts = head.headers.get_all(HOST).iter();
+    let mut hosts = head.headers.all(&HOST);
     let host = hosts.next();
     if hosts.next().is_some() {
         return refuse("more than one Host");
     }
-    if host.is_some_and(|host| !is_host(host.as_bytes())) {
+    if host.is_some_and(|host| !is_host(host)) {
         return refuse("not a host name with an optional port");
     }
     match (head.uri.authority(), host) {
-        (Some(authority), Some(host)) if !agree(authority, host.as_bytes()) => {
+        (Some(authority), Some(host)) if !agree(authority, host) => {
             refuse("Host and the target's authority disagree")
         }
         (Some(authority), _) if !is_host(authority.as_str().as_bytes()) => {
@@ -196,7 +197,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// What the browser says of the request (Fetch Metadata; Sec-Purpose of the Fetch standard).
-fn check_browser(headers: &HeaderMap, door: Door, cross_site_iframe: bool) -> Result<(), Refusal> {
+fn check_browser(headers: Lines<'_>, door: Door, cross_site_iframe: bool) -> Result<(), Refusal> {
     if [SEC_PURPOSE, PURPOSE].iter().any(|name| any_value(headers, name, is_ahead_of_visitor)) {
         return Err(Refusal::new(Code::Prefetch, "the browser is fetching ahead of its visitor"));
     }
@@ -213,8 +214,9 @@ fn check_browser(headers: &HeaderMap, door: Door, cross_site_iframe: bool) -> Re
     if !any_value(headers, &SEC_FETCH_SITE, from_elsewhere) {
         return Ok(());
     }
-    let mut destinations = headers.get_all(SEC_FETCH_DEST).iter();
-    match (destinations.next().map(http::HeaderValue::as_bytes), destinations.next()) {
+    let name = SEC_FETCH_DEST;
+    let mut destinations = headers.all(&name);
+    match (destinations.next(), destinations.next()) {
         (Some(b"document"), None) if door != Door::Link => Ok(()),
         (Some(b"iframe"), None) if cross_site_iframe && door != Door::Link => Ok(()),
         (Some(b"iframe"), None) => Err(Refusal::new(
@@ -226,8 +228,8 @@ fn check_browser(headers: &HeaderMap, door: Door, cross_site_iframe: bool) -> Re
     }
 }
 
-fn any_value(headers: &HeaderMap, name: &HeaderName, is: impl Fn(&[u8]) -> bool) -> bool {
-    headers.get_all(name).iter().any(|value| is(value.as_bytes()))
+fn any_value(headers: Lines<'_>, name: &HeaderName, is: impl Fn(&[u8]) -> bool) -> bool {
+    headers.all(name).any(is)
 }
 
 fn is_ahead_of_visitor(value: &[u8]) -> bool {
@@ -240,11 +242,11 @@ pub fn untrusted(policy: &Policy, caller: Caller<'_>) -> Refusal {
 }
 
 /// A trusted peer's request may carry each identity header once, under its own name.
-fn check_hygiene(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_hygiene(policy: &Policy, headers: Lines<'_>) -> Result<(), Refusal> {
     refuse_breach(policy, &policy.protected, headers)
 }
 
-fn refuse_breach(policy: &Policy, protected: &Protected, headers: &HeaderMap) -> Result<(), Refusal> {
+fn refuse_breach(policy: &Policy, protected: &Protected, headers: Lines<'_>) -> Result<(), Refusal> {
     let Some(breach) = protected.breach(headers) else { return Ok(()) };
     let (code, detail, state, name) = match breach {
         Breach::Nominated(name) => (Code::NominatedHeader, "named in Connection", State::Nominated, name),

@@ -5,6 +5,7 @@
 //! we protect. An *alias* of a protected name is any other spelling of it after folding every
 //! character that is not a letter or a digit to `-`.
 
+use crate::http1::lines::Lines;
 use http::header::{CONNECTION, HeaderMap, HeaderName};
 
 /// Our own header names: what they say, nobody else may say.
@@ -115,9 +116,14 @@ impl Protected {
 
     /// What this name is to us.
     pub fn standing(&self, name: &HeaderName) -> Standing<'_> {
-        match self.folded_match(name.as_str().as_bytes()) {
+        self.standing_of(name.as_str().as_bytes())
+    }
+
+    /// The same of a name in any case.
+    pub fn standing_of(&self, name: &[u8]) -> Standing<'_> {
+        match self.folded_match(name) {
             None => Standing::Free,
-            Some(own) if own == name => Standing::Protected(own),
+            Some(own) if own.as_str().as_bytes().eq_ignore_ascii_case(name) => Standing::Protected(own),
             Some(own) => Standing::Alias(own),
         }
     }
@@ -131,26 +137,26 @@ impl Protected {
     }
 
     /// The first breach in a trusted peer's headers, in the order of the refusals' precedence.
-    pub fn breach(&self, headers: &HeaderMap) -> Option<Breach<'_>> {
+    pub fn breach<'h>(&self, headers: impl Into<Lines<'h>>) -> Option<Breach<'_>> {
+        let headers = headers.into();
         if let Some(name) = self.nominated(headers) {
             return Some(Breach::Nominated(name));
         }
         let mut doubled = None;
-        for name in headers.keys() {
-            match self.standing(name) {
+        for name in headers.names() {
+            match self.standing_of(name) {
                 Standing::Alias(own) => return Some(Breach::Aliased(own)),
-                Standing::Protected(own) if is_doubled(headers, own) => doubled = doubled.or(Some(own)),
+                Standing::Protected(own) if headers.one(own).is_none() => doubled = doubled.or(Some(own)),
                 Standing::Protected(_) | Standing::Free => {}
             }
         }
         doubled.map(Breach::Doubled)
     }
 
-    fn nominated(&self, headers: &HeaderMap) -> Option<&HeaderName> {
+    fn nominated(&self, headers: Lines<'_>) -> Option<&HeaderName> {
         headers
-            .get_all(CONNECTION)
-            .iter()
-            .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+            .all(&CONNECTION)
+            .flat_map(|value| value.split(|&byte| byte == b','))
             .find_map(|option| self.folded_match(option.trim_ascii()))
     }
 
@@ -172,10 +178,6 @@ impl Protected {
             headers.remove(name);
         }
     }
-}
-
-fn is_doubled(headers: &HeaderMap, name: &HeaderName) -> bool {
-    headers.get_all(name).iter().nth(1).is_some()
 }
 
 /// Names too long for a bit share the last one.

@@ -4,6 +4,7 @@
 //! secret that it may have to show; at nothing else that a message says. Whoever wants to read a session from request headers has to show a
 //! [`TrustedPeer`], and only [`Trust::admit`] hands one out.
 
+use crate::http1::lines::Lines;
 use crate::redact::Secret;
 use crate::tls::San;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -124,10 +125,9 @@ pub struct SharedHeader {
 impl SharedHeader {
     /// Whether it was shown. Every line of that name is compared, each in constant time: a second one
     /// is refused as such, once the first is known to be a friend's.
-    fn is_shown(&self, headers: &HeaderMap) -> bool {
-        let equal =
-            |line: &HeaderValue| verify_slices_are_equal(line.as_bytes(), self.value.expose()).is_ok();
-        headers.get_all(&self.name).iter().fold(false, |shown, line| equal(line) | shown)
+    fn is_shown(&self, headers: Lines<'_>) -> bool {
+        let equal = |line: &[u8]| verify_slices_are_equal(line, self.value.expose()).is_ok();
+        headers.all(&self.name).fold(false, |shown, line| equal(line) | shown)
     }
 }
 
@@ -166,8 +166,12 @@ impl Trust {
     }
 
     /// The proof of trust, for a caller that has it: all that is asked for must hold.
-    pub fn admit<'c>(&self, caller: impl Into<Caller<'c>>, headers: &HeaderMap) -> Option<TrustedPeer> {
-        let caller = caller.into();
+    pub fn admit<'c, 'h>(
+        &self,
+        caller: impl Into<Caller<'c>>,
+        headers: impl Into<Lines<'h>>,
+    ) -> Option<TrustedPeer> {
+        let (caller, headers) = (caller.into(), headers.into());
         let shown = self.header.as_ref().is_none_or(|shared| shared.is_shown(headers));
         let all = self.has(caller.peer) && self.knows(caller.names) && shown;
         (self.is_given() && all).then_some(TrustedPeer { _only_from_trust: () })

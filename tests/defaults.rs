@@ -67,7 +67,7 @@ fn payload(config: &Config, headers: &[(&'static str, &'static str)]) -> String 
     let uri = "/pandium/install/gwt2hs?display=settings".parse().unwrap();
     let peer = Peer::ip("127.0.0.1".parse().unwrap());
     let (method, version) = (&http::Method::GET, http::Version::HTTP_11);
-    let head = Head { method, uri: &uri, version, headers: &map, caller: peer.into() };
+    let head = Head { method, uri: &uri, version, headers: (&map).into(), caller: peer.into() };
     let Ok(Screened::Install(ask)) = decide::screen(policy, head) else { panic!("not ours") };
     let session = session::headers::acquire(policy, &map, ask.trusted.unwrap()).unwrap();
     let jti = "00000000-0000-4000-8000-000000000001".parse().unwrap();

@@ -117,7 +117,7 @@ fn decide(policy: &Policy, request: &Request, answered: Option<&Answered>) -> Re
         method: &request.method,
         uri: &request.uri,
         version: request.version,
-        headers: &request.headers,
+        headers: (&request.headers).into(),
         caller: request.peer.into(),
     };
     let ask = match decide::screen(policy, head)? {

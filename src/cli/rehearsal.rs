@@ -70,7 +70,7 @@ impl<'w> Visit<'w> {
     ) -> Result<T, Stopped> {
         let uri = self.address(policy);
         let caller = self.caller(policy);
-        let headers = &self.request;
+        let headers = (&self.request).into();
         let head = Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers, caller };
         let ask = match decide::screen(policy, head)? {
             Screened::Install(ask) => ask,

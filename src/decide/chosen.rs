@@ -3,17 +3,18 @@
 use super::{Ask, Head, refuse_claim};
 use crate::config::model::{Account, Choice, Policy, Target};
 use crate::evidence::{Finding, State};
+use crate::http1::lines::Lines;
 use crate::refusal::{Code, Refusal};
 use crate::route::{Asked, Door, Route};
 use crate::trust::TrustedPeer;
 use crate::value::Session;
-use http::header::{HeaderMap, HeaderName};
+use http::HeaderName;
 use std::borrow::Cow;
 
 /// The account that the header of `overrides` names, or the file; none where the session does.
 pub(super) fn choose<'p>(
     policy: &'p Policy,
-    headers: &HeaderMap,
+    headers: Lines<'_>,
     trusted: Option<TrustedPeer>,
 ) -> Result<Option<&'p Account>, Refusal> {
     let pandium = &policy.pandium;
@@ -88,12 +89,18 @@ pub(super) fn find<'p, 'a>(
 /// anybody else says.
 fn overriding<'a>(
     header: &HeaderName,
-    headers: &'a HeaderMap,
+    headers: Lines<'a>,
     trusted: Option<TrustedPeer>,
 ) -> Result<Option<&'a str>, Refusal> {
     let Some(value) = trusted.and_then(|_| headers.get(header)) else { return Ok(None) };
-    let text = value.to_str().map_err(|_| undeclared(header, "this header holds no name"))?.trim();
+    let text = visible(value).ok_or_else(|| undeclared(header, "this header holds no name"))?.trim();
     Ok(Some(text).filter(|text| !matches!(*text, "" | "-")))
+}
+
+/// The text of a value that has nothing but visible ASCII, blanks and tabs.
+fn visible(value: &[u8]) -> Option<&str> {
+    let visible = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
+    std::str::from_utf8(value).ok().filter(|_| value.iter().all(visible))
 }
 
 fn undeclared(header: &HeaderName, detail: impl Into<Cow<'static, str>>) -> Refusal {

@@ -6,12 +6,13 @@
 use super::{Ask, Head, Minting, Screened, check_carriers, chosen, inputs, refuse_claim};
 use crate::config::model::{Account, Delivery, Mount, Policy, Proxied};
 use crate::evidence::Finding;
+use crate::http1::lines::Lines;
 use crate::query::TOKEN;
 use crate::refusal::{Code, Refusal};
 use crate::route::{Door, decode_fully, settled, without_parameters};
 use crate::trust::TrustedPeer;
 use crate::value::Session;
-use http::header::{HOST, HeaderMap};
+use http::header::HOST;
 use http::{Method, Uri};
 use std::borrow::Cow;
 
@@ -29,7 +30,7 @@ pub struct Entry<'p, 'a> {
 }
 
 /// Whether Pandium's pages are shown where this is asked.
-pub(super) fn is_home(policy: &Policy, uri: &Uri, headers: &HeaderMap) -> bool {
+pub(super) fn is_home(policy: &Policy, uri: &Uri, headers: Lines<'_>) -> bool {
     match policy.pandium.proxy.as_ref().map(|proxied| &proxied.mount) {
         Some(Mount::Host(host)) => {
             name_of_host(uri, headers).is_some_and(|name| name.eq_ignore_ascii_case(host))
@@ -40,8 +41,8 @@ pub(super) fn is_home(policy: &Policy, uri: &Uri, headers: &HeaderMap) -> bool {
 }
 
 /// Whether this is asked of a host that is Pandium's alone.
-pub fn is_apart(policy: &Policy, uri: &Uri, headers: &HeaderMap) -> bool {
-    is_at_host(policy) && is_home(policy, uri, headers)
+pub fn is_apart<'h>(policy: &Policy, uri: &Uri, headers: impl Into<Lines<'h>>) -> bool {
+    is_at_host(policy) && is_home(policy, uri, headers.into())
 }
 
 /// Whether a whole host is Pandium's.
@@ -50,8 +51,8 @@ pub(super) fn is_at_host(policy: &Policy) -> bool {
 }
 
 /// The host that is asked, without its port and the dot of the root.
-fn name_of_host<'h>(uri: &'h Uri, headers: &'h HeaderMap) -> Option<&'h str> {
-    let own = || headers.get(HOST).and_then(|host| host.to_str().ok());
+fn name_of_host<'h>(uri: &'h Uri, headers: Lines<'h>) -> Option<&'h str> {
+    let own = || headers.get(&HOST).and_then(|host| std::str::from_utf8(host).ok());
     let host = uri.authority().map(http::uri::Authority::as_str).or_else(own)?;
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     Some(name.strip_suffix('.').unwrap_or(name))

@@ -12,5 +12,6 @@ pub mod decode;
 pub mod encode;
 pub mod framing;
 pub mod head;
+pub mod lines;
 pub mod outgoing;
 pub mod spelling;

@@ -4,17 +4,19 @@ use super::{about, complete, cookie, flawed, read_all};
 use crate::config::model::Policy;
 use crate::evidence::{Finding, State};
 use crate::fields::{Field, Source};
+use crate::http1::lines::Lines;
 use crate::refusal::{Code, Refusal};
 use crate::trust::TrustedPeer;
 use crate::value::{Session, Value};
-use http::header::{HeaderMap, HeaderName};
+use http::HeaderName;
 
 /// Reads the session. Without a trusted peer there is none to read.
 pub fn acquire<'a>(
     policy: &'a Policy,
-    headers: &'a HeaderMap,
+    headers: impl Into<Lines<'a>>,
     _trusted: TrustedPeer,
 ) -> Result<Session<'a>, Refusal> {
+    let headers = headers.into();
     let values = read_all(policy, |field| read(field, headers))?;
     if policy.trust.is_complete() {
         check_complete(policy, headers)?;
@@ -24,10 +26,10 @@ pub fn acquire<'a>(
 
 /// `trust.complete`: the edge sets every header, if only to `-`. What is not there it has forgotten,
 /// and a visitor's own would have come through.
-fn check_complete(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_complete(policy: &Policy, headers: Lines<'_>) -> Result<(), Refusal> {
     let detail =
         "trust.complete: the proxy in front did not set this header; one without a value is sent as `-`";
-    let forgotten = |name: &HeaderName| !headers.contains_key(name);
+    let forgotten = |name: &HeaderName| !headers.has(name);
     let field = policy
         .fields
         .iter()
@@ -45,10 +47,10 @@ fn check_complete(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn read<'a>(field: &'a Field, headers: &'a HeaderMap) -> Result<Option<Value<'a>>, Refusal> {
+fn read<'a>(field: &'a Field, headers: Lines<'a>) -> Result<Option<Value<'a>>, Refusal> {
     match &field.source {
         Source::Header { name, .. } => {
-            let read = headers.get(name).map(|value| field.read(value.as_bytes())).transpose();
+            let read = headers.get(name).map(|value| field.read(value)).transpose();
             read.map(Option::flatten).map_err(|flaw| flawed(field, &flaw))
         }
         Source::Cookie(name) => cookie(field, name, headers),

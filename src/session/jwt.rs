@@ -45,7 +45,7 @@ pub fn acquire(jwt: &Jwt, headers: &HeaderMap, now: u64) -> Result<Claims, NoCla
                 let (code, detail, state) = fault.parts();
                 NoClaims::Refused(refuse(code, detail.to_owned(), state))
             };
-            find_cookie(name, headers).map_err(flaw)?
+            find_cookie(name, headers.into()).map_err(flaw)?
         }
     };
     let token = token.map(bare).filter(|token| !token.is_empty());

@@ -9,10 +9,11 @@ pub mod probe;
 use crate::config::model::{Policy, SignedIn};
 use crate::evidence::State;
 use crate::fields::{self, Field, Flaw, Presence};
+use crate::http1::lines::Lines;
 use crate::refusal::{Code, Refusal};
 use crate::value::{Session, Value, parse_bool, parse_int};
 use cookie::Cookie;
-use http::header::{COOKIE, HeaderMap};
+use http::header::COOKIE;
 
 /// Reads every field. Whether it is anybody's comes first: what an app says of nobody
 /// need not fit the other fields.
@@ -79,8 +80,12 @@ fn flawed(field: &Field, flaw: &Flaw) -> Refusal {
 }
 
 /// The value of one cookie as a field's.
-fn cookie(field: &Field, name: &str, headers: &HeaderMap) -> Result<Option<Value<'static>>, Refusal> {
-    let found = find_cookie(name, headers).map_err(|fault| fault.refusal(field))?;
+fn cookie<'h>(
+    field: &Field,
+    name: &str,
+    headers: impl Into<Lines<'h>>,
+) -> Result<Option<Value<'static>>, Refusal> {
+    let found = find_cookie(name, headers.into()).map_err(|fault| fault.refusal(field))?;
     let read = found.map(|value| field.read(value.as_bytes())).transpose();
     read.map(|value| value.flatten().map(Value::into_owned)).map_err(|flaw| flawed(field, &flaw))
 }
@@ -108,10 +113,10 @@ impl NoCookie {
 }
 
 /// The raw value of one cookie. Two of a name are refused: which one counts differs from app to app.
-fn find_cookie<'h>(name: &str, headers: &'h HeaderMap) -> Result<Option<&'h str>, NoCookie> {
+fn find_cookie<'h>(name: &str, headers: Lines<'h>) -> Result<Option<&'h str>, NoCookie> {
     let mut found = None;
-    for header in headers.get_all(COOKIE) {
-        let text = std::str::from_utf8(header.as_bytes()).map_err(|_| NoCookie::Unreadable)?;
+    for header in headers.all(&COOKIE) {
+        let text = std::str::from_utf8(header).map_err(|_| NoCookie::Unreadable)?;
         for cookie in Cookie::split_parse(text).flatten().filter(|cookie| cookie.name() == name) {
             if found.replace(cookie.value_raw().unwrap_or_default()).is_some() {
                 return Err(NoCookie::Doubled);

@@ -99,7 +99,7 @@ fn head<'h>(parts: &'h Parts, origin: &'h Origin) -> Head<'h> {
         method: &parts.method,
         uri: &parts.uri,
         version: parts.version,
-        headers: &parts.headers,
+        headers: (&parts.headers).into(),
         caller: origin.caller(),
     }
 }
