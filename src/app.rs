@@ -123,13 +123,7 @@ impl Crew {
         let sockets = listeners.iter().map(Listener::share).collect::<Result<_, _>>();
         let (turns, coming) = mpsc::unbounded_channel();
         let edition = Arc::clone(edition);
-        let handler = move || {
-            let post = Post::take(&edition, coming);
-            move |origin: Arc<Origin>, request| {
-                let service = post.service();
-                async move { service.answer(&origin, request).await }
-            }
-        };
+        let handler = move || Post::take(&edition, coming);
         let worker = sockets
             .and_then(|sockets| Worker::start(sockets, room.clone(), handler, phases.clone()))
             .map_err(StartError::Runtime)?;

@@ -5,7 +5,7 @@
 //! we protect. An *alias* of a protected name is any other spelling of it after folding every
 //! character that is not a letter or a digit to `-`.
 
-use crate::http1::lines::Lines;
+use crate::http1::lines::{Lines, mark};
 use http::header::{CONNECTION, HeaderMap, HeaderName};
 
 /// Our own header names: what they say, nobody else may say.
@@ -29,9 +29,9 @@ pub struct Protected {
     names: Vec<HeaderName>,
     /// The same as they fold, one for each.
     folded: Vec<Folded>,
-    /// Bit `n` is set where a protected name is `n` bytes long: folding keeps the length, so this
-    /// answers for nearly every header of a request without comparing anything.
-    lengths: u128,
+    /// A bit for each mark that a protected name has: folding keeps the mark, so this answers for nearly
+    /// every header of a request without comparing anything.
+    marks: Marks,
     /// Those that are for us alone: they go to nobody, whoever sent them.
     withheld: Vec<HeaderName>,
 }
@@ -92,7 +92,7 @@ impl Protected {
     }
 
     fn add(&mut self, name: HeaderName) {
-        self.lengths |= length_bit(name.as_str());
+        self.marks.add(mark(name.as_str().as_bytes()));
         self.folded.push(Folded::new(name.as_str()));
         self.names.push(name);
     }
@@ -116,20 +116,24 @@ impl Protected {
 
     /// What this name is to us.
     pub fn standing(&self, name: &HeaderName) -> Standing<'_> {
-        self.standing_of(name.as_str().as_bytes())
+        let name = name.as_str().as_bytes();
+        self.standing_of(mark(name), name)
     }
 
-    /// The same of a name in any case.
-    pub fn standing_of(&self, name: &[u8]) -> Standing<'_> {
-        match self.folded_match(name) {
-            None => Standing::Free,
-            Some(own) if own.as_str().as_bytes().eq_ignore_ascii_case(name) => Standing::Protected(own),
-            Some(own) => Standing::Alias(own),
+    /// The same of a name in any case, with its mark.
+    pub fn standing_of(&self, mark: u8, name: &[u8]) -> Standing<'_> {
+        if !self.marks.have(mark) {
+            return Standing::Free;
+        }
+        let same = |own: &&HeaderName| own.as_str().as_bytes().eq_ignore_ascii_case(name);
+        match self.names.iter().find(same) {
+            Some(own) => Standing::Protected(own),
+            None => self.folded_match(mark, name).map_or(Standing::Free, Standing::Alias),
         }
     }
 
-    fn folded_match(&self, name: &[u8]) -> Option<&HeaderName> {
-        if self.lengths & length_bit(name) == 0 {
+    fn folded_match(&self, mark: u8, name: &[u8]) -> Option<&HeaderName> {
+        if !self.marks.have(mark) {
             return None;
         }
         let at = self.folded.iter().position(|own| own.is(name))?;
@@ -143,21 +147,23 @@ impl Protected {
             return Some(Breach::Nominated(name));
         }
         let mut doubled = None;
-        for name in headers.names() {
-            match self.standing_of(name) {
-                Standing::Alias(own) => return Some(Breach::Aliased(own)),
-                Standing::Protected(own) if headers.one(own).is_none() => doubled = doubled.or(Some(own)),
-                Standing::Protected(_) | Standing::Free => {}
+        let aliased = headers.find_name(|mark, name| match self.standing_of(mark, name) {
+            Standing::Alias(own) => Some(own),
+            Standing::Protected(own) => {
+                doubled = doubled.or_else(|| headers.one(own).is_none().then_some(own));
+                None
             }
-        }
-        doubled.map(Breach::Doubled)
+            Standing::Free => None,
+        });
+        aliased.map(Breach::Aliased).or(doubled.map(Breach::Doubled))
     }
 
     fn nominated(&self, headers: Lines<'_>) -> Option<&HeaderName> {
         headers
             .all(&CONNECTION)
             .flat_map(|value| value.split(|&byte| byte == b','))
-            .find_map(|option| self.folded_match(option.trim_ascii()))
+            .map(<[u8]>::trim_ascii)
+            .find_map(|option| self.folded_match(mark(option), option))
     }
 
     /// Removes every other spelling of a protected header.
@@ -180,9 +186,20 @@ impl Protected {
     }
 }
 
-/// Names too long for a bit share the last one.
-fn length_bit(name: impl AsRef<[u8]>) -> u128 {
-    1 << name.as_ref().len().min(127)
+/// A set of marks.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Marks([u128; 2]);
+
+impl Marks {
+    fn add(&mut self, mark: u8) {
+        let [low, high] = &mut self.0;
+        *(if mark < 128 { low } else { high }) |= 1 << (mark % 128);
+    }
+
+    fn have(&self, mark: u8) -> bool {
+        let [low, high] = self.0;
+        (if mark < 128 { low } else { high }) & (1 << (mark % 128)) != 0
+    }
 }
 
 /// A name as apps may fold it: two names that are equal then are one header to some of them.

@@ -1,5 +1,6 @@
 //! Names that need no escaping: integrations, ids, accounts.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 /// 1 to 64 characters of `[A-Za-z0-9_-]`: safe in a path, a query, HTML, JSON, a label and a log.
@@ -17,6 +18,13 @@ impl Slug {
 
     /// The text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that one can be looked up by its text.
+impl Borrow<str> for Slug {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -1,5 +1,6 @@
 //! Where the body of a message ends (RFC 9112 §6.3).
 
+use super::lines::Lines;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Response, Version};
 
@@ -52,15 +53,16 @@ pub fn of_response<B>(method: &Method, response: &mut Response<B>) -> Result<Len
 
 /// Whether another message may follow on the connection, as far as the sender of this one cares (RFC 9112
 /// §9.3).
-pub fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
+pub fn keeps_alive<'h>(version: Version, lines: impl Into<Lines<'h>>) -> bool {
+    let headers = lines.into();
     // `close` counts, whatever else is said.
     !says(headers, b"close") && (version != Version::HTTP_10 || says(headers, b"keep-alive"))
 }
 
 /// Whether `Connection` says this.
-pub fn says(headers: &HeaderMap, what: &[u8]) -> bool {
-    let lines = headers.get_all(CONNECTION).iter();
-    let mut options = lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b','));
+pub fn says<'h>(lines: impl Into<Lines<'h>>, what: &[u8]) -> bool {
+    let lines = lines.into().all(&CONNECTION);
+    let mut options = lines.flat_map(|line| line.split(|&byte| byte == b','));
     options.any(|option| option.trim_ascii().eq_ignore_ascii_case(what))
 }
 

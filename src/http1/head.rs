@@ -1,10 +1,12 @@
 //! The head of a message: its first line, its fields, and where it ends.
 
+use super::lines::{Lines, STEP};
 use super::spelling::Spelling;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use httparse::{Header, ParserConfig, Status};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// The most header fields for which there is room without asking for it.
 const USUAL: usize = 100;
@@ -44,24 +46,41 @@ impl From<httparse::Error> for BadHead {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason(pub Bytes);
 
-/// Takes the head of a request from the front of what came; none where its end has not come.
-pub fn request(buffer: &mut BytesMut, bounds: Bounds) -> Result<Option<Request<()>>, BadHead> {
+/// The head of a request as it stands.
+#[derive(Clone, Copy)]
+pub struct Standing<'h> {
+    /// `GET` and so on.
+    pub method: &'h Method,
+    /// The request's target.
+    pub target: &'h str,
+    /// Of HTTP/1.1 or 1.0.
+    pub version: Version,
+    /// The fields.
+    pub lines: Lines<'h>,
+}
+
+/// What the head of a request has come to.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
+pub enum Came<T> {
+    /// A request.
+    Whole(Request<()>),
+    /// What somebody made of it as it stood.
+    Answered(T),
+}
+
+/// Takes the head of a request from the front of what came; none where its end has not come. It is taken
+/// over only where nobody can do without, as it stands.
+pub fn request<T>(
+    buffer: &mut BytesMut,
+    bounds: Bounds,
+    at_once: impl FnOnce(Standing<'_>) -> Option<T>,
+) -> Result<Option<Came<T>>, BadHead> {
     skip_empty_lines(buffer);
-    if buffer.is_empty() {
-        return Ok(None);
-    }
-    let Some(head) = split(buffer, bounds)? else {
-        // What can become no head is not waited for.
-        with_room(bounds.fields, |room| {
-            httparse::Request::new(&mut []).parse_with_uninit_headers(buffer, room).map(drop)
-        })?;
-        return Ok(None);
-    };
-    with_room(bounds.fields, |room| {
+    let taken = with_room(bounds.fields, |room| {
         let mut read = httparse::Request::new(&mut []);
-        if read.parse_with_uninit_headers(&head, room)? != Status::Complete(head.len()) {
-            return Err(BadHead::Malformed);
-        }
+        let status = read.parse_with_uninit_headers(buffer, room)?;
+        let Some(length) = bounds.length(status, buffer)? else { return Ok(None) };
+        let (method, version) = (method(read.method.unwrap_or_default())?, version(read.version));
         let target = read.path.unwrap_or_default();
         if target.len() > LONGEST_TARGET {
             return Err(BadHead::TooLong);
@@ -70,45 +89,81 @@ pub fn request(buffer: &mut BytesMut, bounds: Bounds) -> Result<Option<Request<(
         if memchr::memchr(b'#', target.as_bytes()).is_some() {
             return Err(BadHead::Malformed);
         }
-        let mut request = Request::new(());
-        *request.method_mut() = method(read.method.unwrap_or_default())?;
-        *request.uri_mut() =
-            Uri::from_maybe_shared(head.slice_ref(target.as_bytes())).map_err(|_| BadHead::Malformed)?;
-        *request.version_mut() = version(read.version);
-        let spelling = fields(&head, read.headers, request.headers_mut())?;
-        keep(spelling, request.extensions_mut());
-        Ok(Some(request))
-    })
+        let mut marks = [0; USUAL.next_multiple_of(STEP)];
+        // Longer names than that are none.
+        let lines = Lines::here(read.headers, &mut marks).filter(|_| length < LONGEST_TARGET);
+        let standing = lines.map(|lines| Standing { method: &method, target, version, lines });
+        if let Some(answered) = standing.and_then(at_once) {
+            return Ok(Some((length, Err(answered))));
+        }
+        let (target, fields) = (place(buffer, target.as_bytes()), places(buffer, read.headers));
+        Ok(Some((length, Ok((method, target, version, fields)))))
+    })?;
+    let Some((length, taken)) = taken else { return Ok(None) };
+    let (method, target, version, places) = match taken {
+        Ok(taken) => taken,
+        Err(answered) => {
+            buffer.advance(length);
+            return Ok(Some(Came::Answered(answered)));
+        }
+    };
+    let head = buffer.split_to(length).freeze();
+    let mut request = Request::new(());
+    *request.uri_mut() = Uri::from_maybe_shared(head.slice(target)).map_err(|_| BadHead::Malformed)?;
+    (*request.method_mut(), *request.version_mut()) = (method, version);
+    let spelling = fields(&head, &places, request.headers_mut())?;
+    keep(spelling, request.extensions_mut());
+    Ok(Some(Came::Whole(request)))
 }
 
 /// Takes the head of an answer from the front of what came; none where its end has not come.
 pub fn response(buffer: &mut BytesMut, bounds: Bounds) -> Result<Option<Response<()>>, BadHead> {
     skip_empty_lines(buffer);
     let config = ParserConfig::default();
-    let Some(head) = split(buffer, bounds)? else {
-        with_room(bounds.fields, |room| {
-            let mut read = httparse::Response::new(&mut []);
-            config.parse_response_with_uninit_headers(&mut read, buffer, room).map(drop)
-        })?;
-        return Ok(None);
-    };
-    with_room(bounds.fields, |room| {
+    let taken = with_room(bounds.fields, |room| {
         let mut read = httparse::Response::new(&mut []);
-        if config.parse_response_with_uninit_headers(&mut read, &head, room)? != Status::Complete(head.len())
-        {
-            return Err(BadHead::Malformed);
-        }
+        let status = config.parse_response_with_uninit_headers(&mut read, buffer, room)?;
+        let Some(length) = bounds.length(status, buffer)? else { return Ok(None) };
         let response =
             Response::builder().status(read.code.unwrap_or_default()).version(version(read.version));
-        let mut response = response.body(()).map_err(|_| BadHead::Malformed)?;
-        let spelling = fields(&head, read.headers, response.headers_mut())?;
-        keep(spelling, response.extensions_mut());
-        let reason = read.reason.unwrap_or_default();
-        if Some(reason) != response.status().canonical_reason() {
-            response.extensions_mut().insert(Reason(head.slice_ref(reason.as_bytes())));
-        }
-        Ok(Some(response))
-    })
+        let response = response.body(()).map_err(|_| BadHead::Malformed)?;
+        let reason = read.reason.filter(|reason| Some(*reason) != response.status().canonical_reason());
+        let reason = reason.map(|reason| place(buffer, reason.as_bytes()));
+        Ok(Some((length, response, reason, places(buffer, read.headers))))
+    })?;
+    let Some((length, mut response, reason, places)) = taken else { return Ok(None) };
+    let head = buffer.split_to(length).freeze();
+    let spelling = fields(&head, &places, response.headers_mut())?;
+    keep(spelling, response.extensions_mut());
+    if let Some(reason) = reason {
+        response.extensions_mut().insert(Reason(head.slice(reason)));
+    }
+    Ok(Some(response))
+}
+
+impl Bounds {
+    /// How long a head is, if it is all there; what can become none within the bounds is not waited for.
+    fn length(self, status: Status<usize>, came: &[u8]) -> Result<Option<usize>, BadHead> {
+        let length = if let Status::Complete(length) = status { Some(length) } else { None };
+        let least = length.unwrap_or(came.len().saturating_add(1));
+        if least > self.bytes { Err(BadHead::TooLarge) } else { Ok(length) }
+    }
+}
+
+/// Where the name and the value of a field stand.
+type Place = (Range<usize>, Range<usize>);
+
+fn places(whole: &[u8], read: &[Header<'_>]) -> Vec<Place> {
+    read.iter().map(|field| (place(whole, field.name.as_bytes()), place(whole, field.value))).collect()
+}
+
+/// Where a part stands, which outlives the whole's being borrowed. Nothing stands nowhere.
+fn place(whole: &[u8], part: &[u8]) -> Range<usize> {
+    if part.is_empty() {
+        return 0..0;
+    }
+    let from = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+    from..from + part.len()
 }
 
 /// RFC 9112 §2.2: some clients send one behind the body of a request.
@@ -121,15 +176,6 @@ fn skip_empty_lines(buffer: &mut BytesMut) {
         };
         buffer.advance(skipped);
     }
-}
-
-/// Splits off what goes up to the first empty line, if that has come.
-fn split(buffer: &mut BytesMut, bounds: Bounds) -> Result<Option<Bytes>, BadHead> {
-    let end = end(buffer);
-    if end.unwrap_or(buffer.len().saturating_add(1)) > bounds.bytes {
-        return Err(BadHead::TooLarge);
-    }
-    Ok(end.map(|end| buffer.split_to(end).freeze()))
 }
 
 /// Where the first empty line ends.
@@ -146,10 +192,10 @@ pub(super) fn end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Room for as many fields: on the stack where they are not many.
-fn with_room<'b, T, E>(
+fn with_room<'b, T>(
     fields: usize,
-    read: impl FnOnce(&mut [MaybeUninit<Header<'b>>]) -> Result<T, E>,
-) -> Result<T, E> {
+    read: impl FnOnce(&mut [MaybeUninit<Header<'b>>]) -> Result<T, BadHead>,
+) -> Result<T, BadHead> {
     if fields <= USUAL {
         let mut room = [const { MaybeUninit::uninit() }; USUAL];
         return read(room.get_mut(..fields).unwrap_or_default());
@@ -163,7 +209,7 @@ pub(super) fn read_fields(block: &Bytes) -> Result<HeaderMap, BadHead> {
     match httparse::parse_headers(block, &mut room)? {
         Status::Complete((end, read)) if end == block.len() => {
             let mut headers = HeaderMap::new();
-            fields(block, read, &mut headers)?;
+            fields(block, &places(block, read), &mut headers)?;
             Ok(headers)
         }
         _ => Err(BadHead::Malformed),
@@ -179,13 +225,14 @@ fn version(minor: Option<u8>) -> Version {
 }
 
 /// Takes over the fields, without a copy, and returns how they were spelled.
-fn fields(head: &Bytes, read: &[Header<'_>], headers: &mut HeaderMap) -> Result<Spelling, BadHead> {
+fn fields(head: &Bytes, places: &[Place], headers: &mut HeaderMap) -> Result<Spelling, BadHead> {
     let mut spelling = Spelling::default();
-    headers.reserve(read.len() + OWN_FIELDS);
-    for field in read {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| BadHead::Malformed)?;
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value));
-        spelling.note(headers, &name, head, field.name.as_bytes());
+    headers.reserve(places.len() + OWN_FIELDS);
+    for (name, value) in places {
+        let spelled = head.get(name.clone()).unwrap_or_default();
+        let name = HeaderName::from_bytes(spelled).map_err(|_| BadHead::Malformed)?;
+        let value = HeaderValue::from_maybe_shared(head.slice(value.clone()));
+        spelling.note(headers, &name, head, spelled);
         headers.try_append(name, value.map_err(|_| BadHead::Malformed)?).map_err(|_| BadHead::TooLarge)?;
     }
     Ok(spelling)
@@ -202,15 +249,21 @@ fn keep(spelling: Spelling, extensions: &mut Extensions) {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadHead, Bounds, request, response};
+    use super::{BadHead, Bounds, Came, Standing, request, response};
     use bytes::BytesMut;
+    use http::HeaderName;
 
     const BOUNDS: Bounds = Bounds { bytes: 200, fields: 3 };
 
     fn asked(bytes: &str) -> Result<Option<String>, BadHead> {
         let mut buffer = BytesMut::from(bytes);
-        let read = request(&mut buffer, BOUNDS)?;
-        Ok(read.map(|read| format!("{} {} {:?} {}", read.method(), read.uri(), read.version(), buffer.len())))
+        let read = request(&mut buffer, BOUNDS, |_| None::<()>)?;
+        Ok(read.map(|came| match came {
+            Came::Whole(read) => {
+                format!("{} {} {:?} {}", read.method(), read.uri(), read.version(), buffer.len())
+            }
+            Came::Answered(()) => "answered".to_owned(),
+        }))
     }
 
     #[test]
@@ -241,6 +294,23 @@ mod tests {
         let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(200));
         assert_eq!(asked(&long), Err(BadHead::TooLarge));
         assert_eq!(asked(&format!("{long}\r\n")), Err(BadHead::TooLarge));
+    }
+
+    #[test]
+    fn a_head_can_be_answered_as_it_stands() {
+        let mut buffer = BytesMut::from("GET /x HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nx-a: 2\r\n\r\nGET /y");
+        let seen = |head: Standing<'_>| {
+            let lines = head.lines.all(&HeaderName::from_static("x-a")).collect::<Vec<_>>().concat();
+            Some(format!("{} {} {:?} {}", head.method, head.target, head.version, lines.escape_ascii()))
+        };
+        let came = request(&mut buffer, BOUNDS, seen).unwrap();
+        let Some(Came::Answered(answered)) = came else { panic!("it was taken over") };
+        assert_eq!((answered.as_str(), &buffer[..]), ("GET /x HTTP/1.1 12", &b"GET /y"[..]));
+        // Of half a head, and of one that cannot be read, nobody is asked.
+        for bytes in ["GET /x HTTP/1.1\r\nHost: a\r\n", "GET /x HTTP/1.1\r\nA : b\r\n\r\n"] {
+            let asked = request(&mut BytesMut::from(bytes), BOUNDS, |_| -> Option<()> { panic!("asked") });
+            assert!(!matches!(asked, Ok(Some(_))), "{bytes:?}");
+        }
     }
 
     #[test]

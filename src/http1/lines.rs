@@ -23,18 +23,40 @@ impl<'h> From<&'h HeaderMap> for Lines<'h> {
     }
 }
 
-/// Something of a name that does not depend on its case, and tells most names apart: all lines are held
-/// against it in a few steps.
-fn mark(name: &[u8]) -> u8 {
-    let letter = |byte: Option<&u8>| byte.copied().unwrap_or_default() | 0x20;
-    let length = name.len().to_le_bytes()[0];
-    length ^ letter(name.first()).rotate_left(3) ^ letter(name.last()).rotate_left(6)
+/// What tells most names apart at a glance: all lines are held against it in a few steps. Names that are
+/// one to some apps, which fold case and punctuation, have the same.
+pub fn mark(name: &[u8]) -> u8 {
+    let letter = |byte: Option<&u8>| match byte {
+        Some(byte) if byte.is_ascii_alphanumeric() => byte | 0x20,
+        _ => b'-',
+    };
+    name.len().to_le_bytes()[0] ^ letter(name.first()).rotate_left(3) ^ letter(name.last()).rotate_left(6)
+}
+
+/// How many marks are looked at in one step.
+pub(super) const STEP: usize = 8;
+
+/// The first place of a mark, from here on.
+fn find(marks: &[u8], from: usize, mark: u8) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut at = from;
+    while let Some(step) = marks.get(at..at + STEP).and_then(|step| step.try_into().ok()) {
+        // The lowest byte of zero has the lowest of these bits; those above it may be wrong.
+        let differs = u64::from_le_bytes(step) ^ (ONES * u64::from(mark));
+        let zeros = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        if zeros != 0 {
+            return Some(at + zeros.trailing_zeros() as usize / STEP);
+        }
+        at += STEP;
+    }
+    marks.get(at..)?.iter().position(|other| *other == mark).map(|more| at + more)
 }
 
 impl<'h> Lines<'h> {
     /// The lines of a head as they stand. There is a mark for each, for which room is given.
     pub(super) fn here(lines: &'h [Header<'h>], room: &'h mut [u8]) -> Option<Self> {
-        let marks = room.get_mut(..lines.len())?;
+        // What is behind the last leads to no line.
+        let marks = room.get_mut(..lines.len().next_multiple_of(STEP))?;
         for (mark_of_line, line) in marks.iter_mut().zip(lines) {
             *mark_of_line = mark(line.name.as_bytes());
         }
@@ -47,7 +69,7 @@ impl<'h> Lines<'h> {
             Kept::Map(headers) => All::Map(headers.get_all(name).iter()),
             Kept::Here(lines, marks) => {
                 let wanted = name.as_str().as_bytes();
-                All::Here { lines, marks, wanted, mark: mark(wanted) }
+                All::Here { lines, marks, from: 0, wanted, mark: mark(wanted) }
             }
         }
     }
@@ -68,14 +90,17 @@ impl<'h> Lines<'h> {
         self.get(name).is_some()
     }
 
-    /// The names, in any case, and in any number.
-    pub fn names(self) -> impl Iterator<Item = &'h [u8]> {
-        let (map, here) = match self.0 {
-            Kept::Map(headers) => (Some(headers), None),
-            Kept::Here(lines, _) => (None, Some(lines)),
-        };
-        let of_map = map.into_iter().flat_map(HeaderMap::keys).map(|name| name.as_str().as_bytes());
-        of_map.chain(here.into_iter().flatten().map(|line| line.name.as_bytes()))
+    /// What is found first at a name, in any case. Each has its mark, and may come more than once.
+    pub fn find_name<T>(self, mut find: impl FnMut(u8, &'h [u8]) -> Option<T>) -> Option<T> {
+        match self.0 {
+            Kept::Map(headers) => headers.keys().find_map(|name| {
+                let name = name.as_str().as_bytes();
+                find(mark(name), name)
+            }),
+            Kept::Here(lines, marks) => {
+                lines.iter().zip(marks).find_map(|(line, mark)| find(*mark, line.name.as_bytes()))
+            }
+        }
     }
 }
 
@@ -83,12 +108,14 @@ impl<'h> Lines<'h> {
 pub enum All<'h, 'n> {
     /// Of a map.
     Map(ValueIter<'h, HeaderValue>),
-    /// Of lines where they stand: those that are not looked at yet.
+    /// Of lines where they stand.
     Here {
         /// The lines.
         lines: &'h [Header<'h>],
         /// Their marks.
         marks: &'h [u8],
+        /// The first that is not looked at yet.
+        from: usize,
         /// The name, in lower case.
         wanted: &'n [u8],
         /// Its mark.
@@ -102,10 +129,10 @@ impl<'h> Iterator for All<'h, '_> {
     fn next(&mut self) -> Option<&'h [u8]> {
         match self {
             Self::Map(values) => values.next().map(HeaderValue::as_bytes),
-            Self::Here { lines, marks, wanted, mark } => loop {
-                let at = marks.iter().position(|other| other == mark)?;
+            Self::Here { lines, marks, from, wanted, mark } => loop {
+                let at = find(marks, *from, *mark)?;
                 let line = lines.get(at)?;
-                (*lines, *marks) = (lines.get(at + 1..)?, marks.get(at + 1..)?);
+                *from = at + 1;
                 if line.name.as_bytes().eq_ignore_ascii_case(wanted) {
                     return Some(line.value);
                 }
@@ -116,7 +143,7 @@ impl<'h> Iterator for All<'h, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Lines;
+    use super::{Lines, find, mark};
     use http::{HeaderMap, HeaderName, HeaderValue};
     use httparse::Header;
 
@@ -139,7 +166,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_static(value)))
             .collect();
-        let mut room = [0; 8];
+        let mut room = [0; 16];
         let (here, map) = (Lines::here(&here, &mut room).unwrap(), Lines::from(&map));
         let names = ["host", "x-tenant-id", "most", "x_tenant_id", "connection", "cookie", "tenant", "x"];
         for name in names.map(HeaderName::from_static) {
@@ -152,18 +179,49 @@ mod tests {
         assert_eq!(here.one(&tenant), None);
         assert_eq!(here.one(&HeaderName::from_static("connection")), Some(&b""[..]));
         let lower = |lines: Lines<'_>| -> Vec<_> {
-            let mut names: Vec<_> = lines.names().map(<[u8]>::to_ascii_lowercase).collect();
+            let mut names = Vec::new();
+            lines.find_name(|of_name, name| {
+                assert_eq!(of_name, mark(name));
+                names.push(name.to_ascii_lowercase());
+                None::<()>
+            });
             names.sort();
             names.dedup();
             names
         };
         assert_eq!(lower(here), lower(map));
-        assert_eq!(here.names().count(), FIELDS.len());
+        let second =
+            |lines: Lines<'_>| lines.find_name(|_, name| (name[0] | 0x20 == b'm').then_some(name.len()));
+        assert_eq!((second(here), second(map)), (Some(4), Some(4)));
+    }
+
+    #[test]
+    fn a_mark_is_found_wherever_it_stands() {
+        for length in 0..40 {
+            for at in 0..length {
+                // Beside it what comes nearest to it.
+                for other in [0, 1, 6, 8, 0x87, 0xff] {
+                    let mut marks = vec![other; length];
+                    marks[at] = 7;
+                    for from in 0..=length {
+                        assert_eq!(find(&marks, from, 7), (from <= at).then_some(at), "{at} of {length}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_fold_alike_have_one_mark() {
+        for (one, other) in [("X-Tenant-Id", "x_tenant_iD"), ("-x-", "_X_"), ("a", "A"), ("1-", "1.")] {
+            assert_eq!(mark(one.as_bytes()), mark(other.as_bytes()), "{one}");
+        }
+        assert_ne!(mark(b"host"), mark(b"most"));
     }
 
     #[test]
     fn there_is_a_mark_for_each_line_or_nothing_is_read() {
         let line = [Header { name: "a", value: b"b" }; 2];
-        assert!(Lines::here(&line, &mut [0]).is_none());
+        assert!(Lines::here(&line, &mut [0; 7]).is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! What a proxy does to header fields (RFC 9110 §7.6.1), and what it tells the app of the visitor.
 
+use crate::http1::lines::Lines;
 use crate::protected::{OWN, Protected, Standing};
 use crate::telemetry::Mark;
 use crate::trust::TrustedPeer;
@@ -204,8 +205,9 @@ pub fn is_framed_plainly(headers: &HeaderMap) -> bool {
 
 /// Whether a header is there that an app which folds names would take for the length of the body, or
 /// its coding: `Transfer_Encoding`, say. To us it is none.
-pub fn resembles_framing(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| matches!(FRAMING.standing(name), Standing::Alias(_)))
+pub fn resembles_framing(lines: Lines<'_>) -> bool {
+    let is_alias = |mark, name| matches!(FRAMING.standing_of(mark, name), Standing::Alias(_)).then_some(());
+    lines.find_name(is_alias).is_some()
 }
 
 /// Whether an answer's body is framed in one way alone. A length beside a transfer coding means

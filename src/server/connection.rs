@@ -2,18 +2,16 @@
 
 use super::certificate::Certificate;
 use super::guest::{Guest, Tongue};
+use super::handler::Handler;
 use super::http1::{self, Parked};
 use super::http2::{self, Opening};
 use crate::config::Config;
 use crate::config::model::{Limits, Timeouts};
-use crate::proxy::arriving::Arriving;
-use crate::proxy::body::Body;
 use crate::proxy::tunnel::Switch;
 use crate::stream::Stream;
 use crate::trust::{Caller, Peer};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
-use std::future::Future;
+use http::HeaderValue;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -80,10 +78,9 @@ pub enum Phase {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve<H, F>(guest: Guest, bounds: Bounds, handler: H, mut phase: watch::Receiver<Phase>)
+pub async fn serve<H>(guest: Guest, bounds: Bounds, handler: H, mut phase: watch::Receiver<Phase>)
 where
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
+    H: Handler,
 {
     let Guest { mut stream, origin, tongue } = guest;
     let origin = Arc::new(origin);

@@ -8,7 +8,7 @@ mod page;
 mod told;
 
 use super::metrics::Names;
-use super::service::Visit;
+use super::service::{Stamp, Visit};
 use crate::decide::Minting;
 use crate::evidence::{Evidence, State};
 use crate::fields::Field;
@@ -93,8 +93,8 @@ impl<T> Ring<T> {
 pub(super) struct Mint<'m> {
     /// What was minted.
     pub(super) minting: Minting<'m>,
-    /// For whom.
-    pub(super) visit: &'m Visit<'m>,
+    /// For which request.
+    pub(super) stamp: Stamp<'m>,
     /// The fields that it was made of.
     pub(super) fields: &'m [Field],
     /// What things are called.
@@ -112,21 +112,21 @@ struct Common {
 }
 
 impl Common {
-    fn new(visit: &Visit<'_>, target: Option<usize>, names: &Arc<Names>) -> Self {
+    fn new(stamp: Stamp<'_>, target: Option<usize>, names: &Arc<Names>) -> Self {
         Self {
-            at: visit.started,
+            at: stamp.started,
             names: Arc::clone(names),
-            route: visit.route,
+            route: stamp.route,
             target,
-            request_id: visit.mark.id.as_str().to_owned(),
-            trace: visit.mark.trace.clone(),
+            request_id: stamp.mark.id.as_str().to_owned(),
+            trace: stamp.mark.trace.clone(),
         }
     }
 
-    fn identify(&mut self, visit: &Visit<'_>) {
+    fn identify(&mut self, stamp: Stamp<'_>) {
         self.request_id.clear();
-        self.request_id.push_str(visit.mark.id.as_str());
-        self.trace.clone_from(&visit.mark.trace);
+        self.request_id.push_str(stamp.mark.id.as_str());
+        self.trace.clone_from(&stamp.mark.trace);
     }
 }
 
@@ -141,19 +141,19 @@ struct Minted {
 
 impl Minted {
     fn new(mint: &Mint<'_>) -> Self {
-        let common = Common::new(mint.visit, Some(mint.minting.target.index), mint.names);
+        let common = Common::new(mint.stamp, Some(mint.minting.target.index), mint.names);
         let mut minted = Self { common, account: 0, jti: Uuid::nil(), states: Vec::new() };
         minted.write(mint);
         minted
     }
 
-    fn write(&mut self, Mint { minting, visit, fields, names }: &Mint<'_>) {
+    fn write(&mut self, Mint { minting, stamp, fields, names }: &Mint<'_>) {
         let common = &mut self.common;
-        (common.at, common.route, common.target) = (visit.started, visit.route, Some(minting.target.index));
+        (common.at, common.route, common.target) = (stamp.started, stamp.route, Some(minting.target.index));
         if !Arc::ptr_eq(&common.names, names) {
             common.names = Arc::clone(names);
         }
-        common.identify(visit);
+        common.identify(*stamp);
         (self.account, self.jti) = (minting.account.index, minting.moment.jti);
         self.states.clear();
         let states = fields.iter().enumerate();
@@ -179,7 +179,7 @@ impl Refused {
         names: &Arc<Names>,
         again: Option<String>,
     ) -> Self {
-        let common = Common::new(visit, target, names);
+        let common = Common::new(visit.stamp(), target, names);
         Self { common, code: refusal.code, evidence: (*refusal.evidence).clone(), again }
     }
 }

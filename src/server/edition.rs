@@ -4,13 +4,21 @@
 //! each puts a new service where its old one was: no worker waits for another on a request's way, and
 //! a request that has begun keeps the service that it began with.
 
+use super::connection::Origin;
+use super::handler::Handler;
 use super::record::Records;
+use super::reply::Redirect;
 use super::service::Service;
 use super::status::Generation;
 use crate::config::Config;
 use crate::config::model::From;
+use crate::http1::head::Standing;
+use crate::proxy::arriving::Arriving;
+use crate::proxy::body::Body;
 use crate::session::jwks::Source;
+use http::{Request, Response};
 use std::convert::Infallible;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
@@ -97,5 +105,20 @@ impl Post {
 
     fn lock(&self) -> MutexGuard<'_, Arc<Service>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Handler for Arc<Post> {
+    fn at_once(&self, origin: &Origin, head: Standing<'_>) -> Option<Redirect> {
+        self.service().at_once(origin, head)
+    }
+
+    fn answer(
+        &self,
+        origin: Arc<Origin>,
+        request: Request<Arriving>,
+    ) -> impl Future<Output = Response<Body>> + Send {
+        let service = self.service();
+        async move { service.answer(&origin, request).await }
     }
 }

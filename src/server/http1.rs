@@ -17,10 +17,11 @@ mod answer;
 mod clock;
 
 use super::connection::{Bounds, Origin, Phase, ends};
+use super::handler::Handler;
 use super::patience::Stall;
-use super::reply;
+use super::reply::{self, Redirect};
 use crate::http1::framing::{self, Length};
-use crate::http1::head::{self, BadHead};
+use crate::http1::head::{self, BadHead, Came, Standing};
 use crate::http1::outgoing::{Outgoing, WrongLength};
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::{Body, BodyError};
@@ -70,15 +71,14 @@ impl Parked {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve<H, F>(
+pub async fn serve<H>(
     mut parked: Parked,
     origin: Arc<Origin>,
     bounds: Bounds,
     handler: H,
     mut phase: watch::Receiver<Phase>,
 ) where
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F,
-    F: Future<Output = Response<Body>>,
+    H: Handler,
 {
     loop {
         if parked.seen {
@@ -123,6 +123,8 @@ fn awaits_word(request: &Request<()>) -> bool {
 #[allow(clippy::large_enum_variant, reason = "each is taken apart at once, and nearly all are the large one")]
 enum Next {
     Request(Request<()>),
+    /// One that was answered at once.
+    Answered(Asked, Redirect),
     Bad(BadHead),
     Rest,
     Over,
@@ -146,10 +148,9 @@ enum Broken {
     Io(#[from] io::Error),
 }
 
-impl<'h, H, F> Active<'h, H>
+impl<'h, H> Active<'h, H>
 where
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F,
-    F: Future<Output = Response<Body>>,
+    H: Handler,
 {
     fn new(
         parked: Parked,
@@ -178,8 +179,12 @@ where
     async fn run(mut self, phase: &mut watch::Receiver<Phase>) -> Option<Parked> {
         let mut ending = pin!(ends(phase));
         loop {
-            let request = match poll_fn(|cx| self.poll_next(cx, ending.as_mut())).await {
-                Next::Request(request) => request,
+            let (asked, then) = match poll_fn(|cx| self.poll_next(cx, ending.as_mut())).await {
+                Next::Request(request) => {
+                    let asked = Asked::of(request.version(), request.method(), request.headers());
+                    (asked, self.exchange(asked, request).await)
+                }
+                Next::Answered(asked, redirect) => (asked, self.send_on(asked, &redirect).await),
                 Next::Bad(bad) => {
                     tracing::debug!(peer = %self.origin.peer, %bad, "connection ended");
                     // Whoever takes no answer gets none.
@@ -190,8 +195,7 @@ where
                 Next::Rest => return Some(self.park()),
                 Next::Over => return None,
             };
-            let asked = Asked::of(&request);
-            match self.exchange(asked, request).await {
+            match then {
                 Ok(Then::Again) => {}
                 Ok(Then::Close) => {
                     self.close().await;
@@ -213,11 +217,18 @@ where
     fn poll_next(&mut self, cx: &mut Context<'_>, ending: Pin<&mut impl Future<Output = ()>>) -> Poll<Next> {
         let bounds = answer::head_bounds(self.bounds.limits);
         let mut side = self.visitor.look();
+        let at_once = |head: Standing<'_>| {
+            let redirect = self.handler.at_once(self.origin, head)?;
+            Some((Asked::of(head.version, head.method, head.lines), redirect))
+        };
         loop {
-            match head::request(side.read(), bounds) {
-                Ok(Some(request)) => {
+            match head::request(side.read(), bounds, at_once) {
+                Ok(Some(came)) => {
                     self.clock.begin();
-                    return Poll::Ready(Next::Request(request));
+                    return Poll::Ready(match came {
+                        Came::Whole(request) => Next::Request(request),
+                        Came::Answered((asked, redirect)) => Next::Answered(asked, redirect),
+                    });
                 }
                 Ok(None) => {}
                 Err(bad) => return Poll::Ready(Next::Bad(bad)),
@@ -250,8 +261,22 @@ where
             }
             Err(_) => return self.refuse(BadHead::Malformed).await,
         };
-        let answer = (self.handler)(Arc::clone(self.origin), request.map(|()| body)).await;
+        let answer = self.handler.answer(Arc::clone(self.origin), request.map(|()| body)).await;
         self.send(asked, answer).await
+    }
+
+    /// Sends a visitor on who can be sent at once.
+    async fn send_on(&mut self, asked: Asked, redirect: &Redirect) -> Result<Then, Broken> {
+        let asked = asked.closing(self.is_ending());
+        let keeps = answer::write_redirect(&mut self.out, asked, redirect);
+        self.yielded = false;
+        let (mut body, mut ended) = (Body::empty(), true);
+        poll_fn(|cx| self.poll_send(cx, &mut body, &mut ended)).await?;
+        Ok(if keeps { Then::Again } else { Then::Close })
+    }
+
+    fn is_ending(&self) -> bool {
+        *self.phase.borrow() != Phase::Serving
     }
 
     /// Answers what is no request. Whatever follows is none either, and nobody wants it.
@@ -266,7 +291,7 @@ where
 
     /// Sends an answer, and says how it goes on.
     async fn send(&mut self, asked: Asked, mut answer: Response<Body>) -> Result<Then, Broken> {
-        let ends = *self.phase.borrow() != Phase::Serving;
+        let ends = self.is_ending();
         let (unsaid, left) = {
             let mut side = self.visitor.look();
             if side.is_left() {

@@ -17,16 +17,14 @@ mod request;
 mod wire;
 
 use super::connection::{Bounds, Origin, Phase, ends};
+use super::handler::Handler;
 use crate::config::model::Limits;
-use crate::proxy::arriving::Arriving;
-use crate::proxy::body::Body;
 use crate::stream::Stream;
 use bytes::{BufMut, Bytes, BytesMut};
 use clock::{Clock, Live};
 use exchange::Exchange;
 use h2::Reason;
 use h2::server::{Builder, Connection};
-use http::{Request, Response};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -86,7 +84,7 @@ pub async fn turn_away(stream: &mut Stream) -> io::Result<()> {
 }
 
 /// Serves a connection until it ends. What was `said` is the preface, or nothing yet.
-pub async fn serve<H, F>(
+pub async fn serve<H>(
     stream: Stream,
     said: Bytes,
     origin: Arc<Origin>,
@@ -94,8 +92,7 @@ pub async fn serve<H, F>(
     handler: H,
     mut phase: watch::Receiver<Phase>,
 ) where
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
+    H: Handler,
 {
     let live = Live::start();
     let wire = Wire::new(stream, said, bounds.timeouts.stall);
@@ -154,10 +151,9 @@ struct Served<H> {
     stage: Stage,
 }
 
-impl<H, F> Served<H>
+impl<H> Served<H>
 where
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
+    H: Handler,
 {
     /// Runs it until it ends, or why it was cut off.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), &'static str>> {

@@ -3,24 +3,20 @@
 use super::certificate::Certificate;
 use super::connection::{self, Bounds, Origin, Phase};
 use super::guest::{Guest, Tongue};
+use super::handler::Handler;
 use super::room::Room;
 use super::socket::{SocketFile, refuse_live_socket};
 use crate::config::model::{Endpoint, Listen};
-use crate::proxy::arriving::Arriving;
-use crate::proxy::body::Body;
 use crate::stream::Stream;
 use crate::tls::{ServerTls, Shaken, Shown};
 use crate::trust::Peer;
-use http::{Request, Response};
 use socket2::SockRef;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
@@ -180,15 +176,14 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 }
 
 /// Accepts until the phase says to stop. Each connection holds `open` as long as it lives.
-pub async fn accept<H, F>(
+pub async fn accept<H>(
     Shared { socket, mut manner }: Shared,
     room: Room,
     handler: H,
     mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
 ) where
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
+    H: Handler,
 {
     let acceptor = match Acceptor::new(socket) {
         Ok(acceptor) => acceptor,
@@ -265,15 +260,14 @@ async fn shake(
     None
 }
 
-fn spawn<H, F>(
+fn spawn<H>(
     knock: Knock,
     room: &Room,
     handler: H,
     mut phase: watch::Receiver<Phase>,
     open: mpsc::Sender<Infallible>,
 ) where
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
+    H: Handler,
 {
     let Some(permit) = room.admit() else {
         tokio::spawn(async {

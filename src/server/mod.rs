@@ -6,6 +6,7 @@ pub mod connection;
 pub mod decisions;
 pub mod edition;
 pub mod guest;
+pub mod handler;
 pub mod http1;
 pub mod http2;
 pub mod listener;

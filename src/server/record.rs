@@ -6,7 +6,7 @@ use super::edition::Edition;
 use super::metrics::{Heard, Ledger, Metrics, Outcome};
 use super::rehearse;
 use super::room::Room;
-use super::service::Visit;
+use super::service::{Stamp, Visit};
 use crate::config::Config;
 use crate::decide::{self, Ask, Minting};
 use crate::refusal::Refusal;
@@ -67,14 +67,14 @@ impl Recorder {
     }
 
     /// One line for each token: who can be found again, and cannot be read.
-    pub(super) fn minted(&self, minting: Minting<'_>, visit: &Visit<'_>) {
+    pub(super) fn minted(&self, minting: Minting<'_>, stamp: Stamp<'_>) {
         let fields = &self.config.policy.fields;
-        self.notebook.mint(&Mint { minting, visit, fields, names: self.ledger.names() });
+        self.notebook.mint(&Mint { minting, stamp, fields, names: self.ledger.names() });
         let signer = minting.account.secret.signer.as_ref();
         let Some(signer) = signer.filter(|_| tracing::enabled!(tracing::Level::INFO)) else { return };
         let inputs = decide::inputs(minting);
         let subject = minting.target.template.subject(&inputs);
-        let Mark { id, trace } = visit.mark;
+        let Mark { id, trace } = stamp.mark;
         tracing::info!(
             integration = minting.requested,
             account = minting.account.key.as_str(),

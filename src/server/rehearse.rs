@@ -11,7 +11,6 @@ use crate::evidence::{Finding, State};
 use crate::fields::{self, Decode, Field, Presence, Source};
 use crate::refusal::{Code, Refusal};
 use crate::route::{Asked, Door, Route};
-use crate::slug::Slug;
 use crate::value::Kind;
 use http::header::{COOKIE, HeaderMap, HeaderName};
 use std::fmt::Write as _;
@@ -77,7 +76,7 @@ fn name<'p>(policy: &'p Policy, route: &Route, path: &str, target: Option<&Targe
 /// The integration that a path names, where the file lists it.
 fn listed<'p>(policy: &'p Policy, route: &Route, path: &str) -> Option<&'p Integration> {
     let Asked::Named(name) = route.asked(path) else { return None };
-    policy.integrations.named.get(&Slug::parse(name)?)
+    policy.integrations.named.get(name)
 }
 
 /// The integration that a visitor asked for by its own name, whatever came of it.

@@ -146,6 +146,41 @@ pub fn redirect(token: TenantToken, id: &RequestId) -> Result<Response<Body>, ht
     Ok(answer)
 }
 
+/// The same, for whoever writes it at once.
+pub struct Redirect {
+    token: TenantToken,
+    id: RequestId,
+    second: u64,
+}
+
+impl Redirect {
+    /// With this token, whose address is visible, for the request of this id, in this second since 1970.
+    pub fn new(token: TenantToken, id: RequestId, second: u64) -> Self {
+        Self { token, id, second }
+    }
+
+    /// When it was made, in seconds since 1970.
+    pub fn second(&self) -> u64 {
+        self.second
+    }
+
+    /// Writes the lines that [`redirect`] has.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let (id, address) = (self.id.as_str().as_bytes(), self.token.expose_bytes());
+        let lines = [REDIRECT, b"X-Request-Id: ", id, b"\r\nLocation: ", address, b"\r\n"];
+        out.reserve(lines.iter().map(|text| text.len()).sum::<usize>() + OTHER_LINES);
+        for text in lines {
+            out.extend_from_slice(text);
+        }
+    }
+}
+
+/// All of a [`Redirect`] that is the same for each.
+const REDIRECT: &[u8] = b"HTTP/1.1 302 Found\r\nCache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nX-Robots-Tag: noindex\r\n";
+
+/// Room for what a connection adds to an answer.
+const OTHER_LINES: usize = 128;
+
 /// Sends the visitor to the same route at the host that is Pandium's, without a token.
 pub fn elsewhere(address: &str, id: &RequestId) -> Result<Response<Body>, http::Error> {
     let mut answer = minted(StatusCode::SEE_OTHER, id);

@@ -1,16 +1,12 @@
 //! Threads that serve, each with a runtime of its own: a request never leaves its core, and what a
 //! worker keeps nobody else waits for.
 
-use super::connection::{Origin, Phase};
+use super::connection::Phase;
+use super::handler::Handler;
 use super::listener::{self, Shared};
 use super::room::Room;
-use crate::proxy::arriving::Arriving;
-use crate::proxy::body::Body;
-use http::{Request, Response};
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
-use std::sync::Arc;
 use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
@@ -24,7 +20,7 @@ pub struct Worker {
 impl Worker {
     /// Serves on these sockets until the phase says to end, with a permit for each connection.
     /// `handler` is made within the worker.
-    pub fn start<M, H, F>(
+    pub fn start<M, H>(
         sockets: Vec<Shared>,
         room: Room,
         handler: M,
@@ -32,8 +28,7 @@ impl Worker {
     ) -> io::Result<Self>
     where
         M: FnOnce() -> H + Send + 'static,
-        H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Response<Body>> + Send + 'static,
+        H: Handler,
     {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (alive, ended) = mpsc::channel(1);
@@ -55,7 +50,7 @@ impl Worker {
     }
 }
 
-fn run<M, H, F>(
+fn run<M, H>(
     runtime: &Runtime,
     sockets: Vec<Shared>,
     room: &Room,
@@ -63,8 +58,7 @@ fn run<M, H, F>(
     mut phase: watch::Receiver<Phase>,
 ) where
     M: FnOnce() -> H,
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
+    H: Handler,
 {
     runtime.block_on(async {
         let handler = handler();

@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use std::fmt;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// What a request is called, and the trace that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub struct Mark {
 
 impl Mark {
     /// Takes over what is given, and makes what is not.
-    pub fn of(id: Option<&HeaderValue>, trace: Option<&HeaderValue>) -> Self {
+    pub fn of(id: Option<&[u8]>, trace: Option<&[u8]>) -> Self {
         match (id.and_then(RequestId::parse), trace.and_then(Trace::parse)) {
             (Some(id), Some(trace)) => Self { id, trace },
             (id, trace) => {
@@ -28,33 +29,44 @@ impl Mark {
     }
 }
 
-/// The id by which a request is found again in every log. Kept as the header value that it becomes.
+/// The id by which a request is found again in every log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+pub struct RequestId(Id);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Id {
+    /// A UUID, as it is written.
+    Made([u8; Hyphenated::LENGTH]),
+    /// Somebody else's.
+    Taken(Box<str>),
+}
 
 impl RequestId {
     /// Takes over an id of 1 to 128 characters of `[A-Za-z0-9._-]`.
-    pub fn parse(value: &HeaderValue) -> Option<Self> {
-        let text = value.as_bytes();
+    pub fn parse(text: &[u8]) -> Option<Self> {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        ((1..=128).contains(&text.len()) && text.iter().all(plain)).then(|| Self(value.clone()))
+        let text = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| plain(&byte)))?;
+        (1..=128).contains(&text.len()).then(|| Self(Id::Taken(text.into())))
     }
 
     fn of(number: Uuid) -> Self {
-        let mut buffer = Uuid::encode_buffer();
-        let text = number.hyphenated().encode_lower(&mut buffer);
-        // A UUID has nothing in it that no header may hold.
-        Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown")))
+        let mut text = [0; Hyphenated::LENGTH];
+        number.hyphenated().encode_lower(&mut text);
+        Self(Id::Made(text))
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        match &self.0 {
+            Id::Made(text) => std::str::from_utf8(text).unwrap_or_default(),
+            Id::Taken(text) => text,
+        }
     }
 
     /// As a header's value.
     pub fn to_value(&self) -> HeaderValue {
-        self.0.clone()
+        // There is nothing in it that no header may hold.
+        HeaderValue::from_str(self.as_str()).unwrap_or(HeaderValue::from_static("unknown"))
     }
 }
 
@@ -68,7 +80,7 @@ impl fmt::Display for RequestId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trace {
     /// Somebody else's. It goes on as it is: we record no span that could be a parent.
-    Taken(HeaderValue),
+    Taken(Box<str>),
     /// Of our own.
     Made(Uuid),
 }
@@ -76,8 +88,8 @@ pub enum Trace {
 impl Trace {
     /// Takes over a valid `traceparent`: version, trace, parent and flags in lower-case hexadecimal,
     /// neither id of zeros alone. Versions to come may have more behind these.
-    pub fn parse(value: &HeaderValue) -> Option<Self> {
-        let text = value.to_str().ok()?;
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
         let mut parts = text.splitn(5, '-');
         let mut hex = |digits: usize| {
             let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
@@ -88,7 +100,7 @@ impl Trace {
         let is_zero = |id: &str| id.bytes().all(|byte| byte == b'0');
         let more = parts.next().is_some();
         let invalid = version == "ff" || version == "00" && more || is_zero(trace) || is_zero(parent);
-        (!invalid).then(|| Self::Taken(value.clone()))
+        (!invalid).then(|| Self::Taken(text.into()))
     }
 
     /// As a header's value, where it is our own. It says that the request is recorded, as it is, in
@@ -106,9 +118,7 @@ impl Trace {
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Taken(value) => {
-                f.write_str(value.to_str().unwrap_or_default().get(3..35).unwrap_or_default())
-            }
+            Self::Taken(text) => f.write_str(text.get(3..35).unwrap_or_default()),
             Self::Made(number) => f.write_str(number.simple().encode_lower(&mut Uuid::encode_buffer())),
         }
     }
@@ -117,10 +127,9 @@ impl fmt::Display for Trace {
 #[cfg(test)]
 mod tests {
     use super::{Mark, Trace};
-    use http::HeaderValue;
 
     fn parse(text: &str) -> Option<Trace> {
-        Trace::parse(&HeaderValue::from_bytes(text.as_bytes()).unwrap())
+        Trace::parse(text.as_bytes())
     }
 
     #[test]
@@ -159,7 +168,7 @@ mod tests {
     fn what_is_made_is_valid_and_named_as_the_request_is() {
         let mark = Mark::of(None, None);
         let made = mark.trace.made().unwrap();
-        assert_eq!(Trace::parse(&made).unwrap().to_string(), mark.trace.to_string());
+        assert_eq!(Trace::parse(made.as_bytes()).unwrap().to_string(), mark.trace.to_string());
         assert_eq!(mark.id.as_str().replace('-', ""), mark.trace.to_string());
         assert_ne!(Mark::of(None, None), mark);
     }

@@ -214,6 +214,17 @@ impl TenantToken {
         text(&self.address)
     }
 
+    /// The same as bytes.
+    pub fn expose_bytes(&self) -> &[u8] {
+        &self.address
+    }
+
+    /// Whether the address is made of visible ASCII alone, which every line of a head takes as it is.
+    pub fn is_visible(&self) -> bool {
+        // Of all of it, as that is done for many bytes at once.
+        !self.address.iter().fold(false, |odd, byte| odd | !byte.is_ascii_graphic())
+    }
+
     /// The length of the address.
     pub fn address_length(&self) -> usize {
         self.address.len()

@@ -22,5 +22,6 @@ mod identity;
 mod invariants;
 mod paths;
 mod redirects;
+mod short;
 mod spelling;
 mod values;

@@ -4,10 +4,12 @@ use crate::config::model::Limits;
 use crate::http1::encode::write_response;
 use crate::http1::framing::{keeps_alive, says};
 use crate::http1::head::Bounds;
+use crate::http1::lines::Lines;
 use crate::http1::outgoing::{Framing, Outgoing};
 use crate::proxy::body::Body;
+use crate::server::reply::Redirect;
 use http::header::{CONTENT_LENGTH, DATE, TRAILER};
-use http::{Method, Request, Response, Version};
+use http::{Method, Response, Version};
 use http_body::Body as _;
 use httpdate::HttpDate;
 use std::cell::RefCell;
@@ -31,12 +33,12 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// What this request asks for.
-    pub fn of(request: &Request<()>) -> Self {
+    /// What a request with this head asks for.
+    pub fn of<'h>(version: Version, method: &Method, lines: impl Into<Lines<'h>>) -> Self {
         Self {
-            old: request.version() == Version::HTTP_10,
-            bare: request.method() == Method::HEAD,
-            keeps: keeps_alive(request.version(), request.headers()),
+            old: version == Version::HTTP_10,
+            bare: *method == Method::HEAD,
+            keeps: keeps_alive(version, lines),
         }
     }
 
@@ -72,17 +74,33 @@ pub fn write_head(out: &mut Outgoing, unsaid: &[u8], asked: Asked, answer: &mut 
         text.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
     if !answer.headers().contains_key(DATE) {
-        write_date(text);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        write_date(text, now.unwrap_or_default().as_secs());
     }
-    if answer.status().as_u16() != 101 {
-        match keeps {
-            false if !says_close => text.extend_from_slice(b"Connection: close\r\n"),
-            true if asked.old => text.extend_from_slice(b"Connection: keep-alive\r\n"),
-            _ => {}
-        }
+    if answer.status().as_u16() != 101 && !says_close {
+        write_connection(text, asked.old, keeps);
     }
     text.extend_from_slice(b"\r\n");
     keeps
+}
+
+/// Writes the whole of an answer that has no body; whether another request may follow it.
+pub fn write_redirect(out: &mut Outgoing, asked: Asked, redirect: &Redirect) -> bool {
+    let text = out.begin(Framing::Length(0));
+    redirect.write(text);
+    text.extend_from_slice(b"Content-Length: 0\r\n");
+    write_date(text, redirect.second());
+    write_connection(text, asked.old, asked.keeps);
+    text.extend_from_slice(b"\r\n");
+    asked.keeps
+}
+
+fn write_connection(text: &mut Vec<u8>, old: bool, keeps: bool) {
+    match keeps {
+        false => text.extend_from_slice(b"Connection: close\r\n"),
+        true if old => text.extend_from_slice(b"Connection: keep-alive\r\n"),
+        true => {}
+    }
 }
 
 /// How the body goes out, and a length that has to be told of it (RFC 9110 §8.6, RFC 9112 §6).
@@ -112,12 +130,13 @@ thread_local! {
     static DATE_WRITTEN: RefCell<(u64, String)> = RefCell::default();
 }
 
-fn write_date(text: &mut Vec<u8>) {
-    let now = SystemTime::now();
-    let second = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+fn write_date(text: &mut Vec<u8>, second: u64) {
     DATE_WRITTEN.with_borrow_mut(|(written, line)| {
         if *written != second || line.is_empty() {
-            (*written, *line) = (second, format!("Date: {}\r\n", HttpDate::from(now)));
+            (*written, *line) = (
+                second,
+                format!("Date: {}\r\n", HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_secs(second))),
+            );
         }
         text.extend_from_slice(line.as_bytes());
     });

@@ -5,6 +5,7 @@ use super::request::{Unfit, translate};
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use crate::server::connection::{Bounds, Origin};
+use crate::server::handler::Handler;
 use crate::server::reply;
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -13,7 +14,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderValue};
 use http::{Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
@@ -43,10 +44,9 @@ impl From<h2::Error> for Gone {
     }
 }
 
-impl<H, F> Exchange<H>
+impl<H> Exchange<H>
 where
-    H: Fn(Arc<Origin>, Request<Arriving>) -> F,
-    F: Future<Output = Response<Body>>,
+    H: Handler,
 {
     /// Answers a request.
     pub async fn run(self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>, open: Open) {
@@ -57,7 +57,7 @@ where
             Err(Unfit::TooManyHeaders) => reply::too_many_headers(),
             Ok(()) => tokio::select! {
                 biased;
-                answer = (self.handler)(Arc::clone(&self.origin), request) => answer,
+                answer = self.handler.answer(Arc::clone(&self.origin), request) => answer,
                 _ = poll_fn(|cx| respond.poll_reset(cx)) => return open.taken_back(),
             },
         };

@@ -1,6 +1,6 @@
 //! The token, and the way it takes to Pandium.
 
-use super::{Answered, Service, Visit};
+use super::{Answered, Service, Stamp, Visit};
 use crate::config::model::{Account, Target};
 use crate::decide::{self, Ask, Minting};
 use crate::refusal::{Code, Refusal};
@@ -9,10 +9,11 @@ use crate::server::reply;
 use crate::token::Moment;
 use crate::value::Session;
 
-impl<'v> Visit<'v> {
-    /// What a token for this visitor is made of.
+impl<'v> Stamp<'v> {
+    /// What a token for this visitor is made of, who asks with this query.
     pub(super) fn minting(
-        &self,
+        self,
+        query: Option<&'v str>,
         target: &'v Target,
         requested: Option<&'v str>,
         account: &'v Account,
@@ -23,10 +24,23 @@ impl<'v> Visit<'v> {
             requested,
             account,
             session,
-            query: self.parts.uri.query(),
+            query,
             request_id: self.mark.id.as_str(),
             moment: Moment::fresh(),
         }
+    }
+}
+
+impl<'v> Visit<'v> {
+    /// The same, with the query of the visitor's address.
+    pub(super) fn minting(
+        &self,
+        target: &'v Target,
+        requested: Option<&'v str>,
+        account: &'v Account,
+        session: &'v Session<'v>,
+    ) -> Minting<'v> {
+        self.stamp().minting(self.parts.uri.query(), target, requested, account, session)
     }
 }
 
@@ -41,7 +55,7 @@ impl Service {
         let account = decide::account(&self.config.policy, ask, session)?;
         let minting = visit.minting(ask.target, ask.requested, account, session);
         let token = decide::mint(&self.config.policy, minting)?;
-        self.recorder.minted(minting, visit);
+        self.recorder.minted(minting, visit.stamp());
         let unwritable = |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
         let response = match ask.door {
             Door::Install | Door::Marketplace => reply::redirect(token, &visit.mark.id),

@@ -3,6 +3,7 @@
 //! them) and `refuse`.
 
 mod acquire;
+mod at_once;
 mod deliver;
 mod pandium;
 mod refuse;
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::config::model::{From, Policy, Probe};
 use crate::decide::{self, Head, Screened};
 use crate::fields::Source;
+use crate::http1::lines::Lines;
 use crate::protected::Protected;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
@@ -30,7 +32,7 @@ use crate::route::{Door, Route};
 use crate::session::jwks;
 use crate::telemetry::{Mark, RequestId};
 use crate::trust::TrustedPeer;
-use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use http::header::{ACCEPT, HeaderMap};
 use http::request::Parts;
 use http::{Request, Response, Uri};
 use std::future::Future;
@@ -88,7 +90,21 @@ pub(super) struct Visit<'v> {
     jar: &'v Jar,
 }
 
-impl Visit<'_> {
+/// By what a request is found again, whatever becomes of it.
+#[derive(Clone, Copy)]
+pub(super) struct Stamp<'v> {
+    /// The position of the route that has the path.
+    pub(super) route: Option<usize>,
+    pub(super) mark: &'v Mark,
+    /// When it began.
+    pub(super) started: Instant,
+}
+
+impl<'v> Visit<'v> {
+    pub(super) fn stamp(&self) -> Stamp<'v> {
+        Stamp { route: self.route, mark: self.mark, started: self.started }
+    }
+
     fn seen(&self) -> Seen<'_> {
         seen(self.origin, self.trusted, self.mark)
     }
@@ -113,10 +129,11 @@ struct Arrival<'a> {
     started: Instant,
 }
 
-/// A header that is there once. Of two nobody can say which one counts.
-fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    values.next().filter(|_| values.next().is_none())
+/// What a request is called. A trusted peer's names are taken over, so that its log and ours name the
+/// request alike.
+fn mark(trusted: Option<TrustedPeer>, lines: Lines<'_>) -> Mark {
+    let given = |name| trusted.and_then(|_| lines.one(name));
+    Mark::of(given(&X_REQUEST_ID), given(&TRACEPARENT))
 }
 
 /// What we see of a request that the app cannot see.
@@ -156,9 +173,7 @@ impl Service {
         async move {
             let started = Instant::now();
             let trusted = self.config.policy.trust.admit(origin.caller(), request.headers());
-            // A trusted peer's are taken over, so that its log and ours name the request alike.
-            let given = |name| trusted.and_then(|_| one(request.headers(), name));
-            let mark = Mark::of(given(&X_REQUEST_ID), given(&TRACEPARENT));
+            let mark = mark(trusted, request.headers().into());
             let owner = self.owner(request.uri(), request.headers());
             let arrival = Arrival { origin, trusted, mark: &mark, started };
             let mut answered = self.route(arrival, request, owner.map(|(at, route)| (at, route.door))).await;
@@ -197,7 +212,7 @@ impl Service {
             let Arrival { origin, trusted, mark, started } = arrival;
             let (route, door) = (owner.map(|(at, _)| at), owner.map(|(_, door)| door));
             let (peer, id) = (origin.peer, &mark.id);
-            if !is_framed_plainly(request.headers()) || resembles_framing(request.headers()) {
+            if !is_framed_plainly(request.headers()) || resembles_framing(request.headers().into()) {
                 let failure = Failure::VisitorBroken;
                 tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's framing");
                 let (response, code) = (reply::failure(failure, request.headers(), id), failure.as_str());

@@ -194,7 +194,7 @@ impl Service {
         let minting = visit.minting(ask.target, ask.requested, account, session);
         let token = decide::mint(policy, minting)?;
         let bond = stage.key()?.bond(account.key.as_str(), &decide::subject(policy, minting)?);
-        self.recorder.minted(minting, visit);
+        self.recorder.minted(minting, visit.stamp());
         let number = Uuid::new_v4().simple().to_string();
         let seal = Seal::new(bond, number, ask.requested.unwrap_or_default());
         Ok(Answered { target: Some(ask.target.index), ..self.fetch(stage, &token, &seal).await })
