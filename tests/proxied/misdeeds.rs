@@ -269,21 +269,26 @@ async fn whoever_finds_no_room_goes_over_another_connection() {
     assert!(pandium.connections().1 > 5, "{:?}", pandium.connections());
 }
 
-/// Enough said: the answer is whole, and nobody need send the rest.
+/// Enough said: the answer is whole, and nobody need send the rest (RFC 9113 §8.1).
 #[tokio::test]
 async fn an_early_answer_is_whole_though_the_rest_is_not_wanted() {
-    let pandium = Standin::misbehaving(|asked| {
-        let fields = [(":status", "413"), ("content-length", "6")];
-        let answer = [head(asked, &fields, false), data(asked, "enough", true)].concat();
-        vec![Deed::Say([answer, reset(asked, NO_ERROR)].concat())]
-    })
-    .await;
-    let (_app, sidecar, browser) = pandium.opened(MOUNT, &[]).await;
-    let asked = browser.request("POST", &MOUNT.at("/form"), &["Content-Length: 9000000"]);
-    let mut reader = Reader::new(connect(TRUSTED, sidecar.address).await);
-    reader.stream().write_all(format!("{asked}{}", "x".repeat(300_000)).as_bytes()).await.unwrap();
-    let answer = reader.answer().await.unwrap();
-    assert_eq!((answer.status(), &*answer.text(), answer.whole), (413, "enough", true));
-    assert_eq!(pandium.asked("/form").len(), 1);
-    assert!(reader.ends().await, "nobody reads on");
+    for (length, last) in [(Some("6"), "enough"), (None, "enough"), (None, "")] {
+        let pandium = Standin::misbehaving(move |asked| {
+            let mut fields = vec![(":status", "413")];
+            fields.extend(length.map(|length| ("content-length", length)));
+            let begun = if last.is_empty() { data(asked, "enough", false) } else { Vec::new() };
+            let answer = [head(asked, &fields, false), begun, data(asked, last, true)].concat();
+            vec![Deed::Say([answer, reset(asked, NO_ERROR)].concat())]
+        })
+        .await;
+        let (_app, sidecar, browser) = pandium.opened(MOUNT, &[]).await;
+        let asked = browser.request("POST", &MOUNT.at("/form"), &["Content-Length: 9000000"]);
+        let mut reader = Reader::new(connect(TRUSTED, sidecar.address).await);
+        reader.stream().write_all(format!("{asked}{}", "x".repeat(300_000)).as_bytes()).await.unwrap();
+        let answer = reader.answer().await.unwrap();
+        let got = (answer.status(), &*answer.text(), answer.whole);
+        assert_eq!(got, (413, "enough", true), "{length:?} {last:?}");
+        assert_eq!(pandium.asked("/form").len(), 1);
+        assert!(reader.ends().await, "nobody reads on");
+    }
 }

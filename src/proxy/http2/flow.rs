@@ -63,9 +63,8 @@ pub fn poll_piece(stream: &mut RecvStream, cx: &mut Context<'_>) -> Poll<Option<
             drop(stream.flow_control().release_capacity(bytes.len()));
             Poll::Ready(Some(Ok(Frame::data(bytes))))
         }
-        // Any reset is an error here, for whatever reason: what came is not the whole. That goes for NO_ERROR,
-        // too, which may follow a whole answer to half a request (RFC 9113 §8.1): the library does not tell
-        // whether it was whole. Where a length was told, that does.
+        // Any reset is an error here, for whatever reason: what came is not the whole. Of one behind the end,
+        // which only says that the rest of the request is not wanted (RFC 9113 §8.1), the library tells nothing.
         Some(Err(error)) => Poll::Ready(Some(Err(error.into()))),
         None => {
             stream.poll_trailers(cx).map(|end| Some(end.transpose()?.map(Frame::trailers).map_err(Cut::from)))
