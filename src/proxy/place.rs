@@ -32,8 +32,9 @@ impl Place {
 
     /// Sends a request, and waits for the head of its answer, as `Client` does.
     ///
-    /// What was provably not processed goes once more, over another connection. So does what may be
-    /// repeated, where the connection was in use before and turns out to be dead.
+    /// What was provably not processed goes once more, over another connection, and in HTTP/1.1 where that
+    /// is asked for. So does what may be repeated, where the connection was in use before and turns out to
+    /// be dead.
     pub async fn send(
         &self,
         request: Request<Body>,
@@ -57,6 +58,9 @@ impl Place {
                 Ok(answer) => return Ok(answer.map(Inbound::Stream)),
                 Err(failed) => failed,
             };
+            if failed.wants_http1() {
+                depot.turn_to_http1();
+            }
             outgoing = failed.again.filter(|_| tries == 0).ok_or(failed.why)?;
             tries += 1;
         }

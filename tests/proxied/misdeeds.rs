@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 const MOUNT: Mount = Mount::Path;
 /// RFC 9113 §7.
 const REFUSED_STREAM: u32 = 7;
+const HTTP_1_1_REQUIRED: u32 = 13;
 /// `SETTINGS_MAX_CONCURRENT_STREAMS`: one at a time.
 const ONE_STREAM: &[u8] = b"\0\x03\0\0\0\x01";
 
@@ -65,6 +66,48 @@ async fn what_is_refused_again_is_told_so() {
         assert_eq!((answer.status(), &*answer.code()), (502, "upstream-unreachable"));
         assert_eq!(pandium.asked("/form").len(), most);
     }
+}
+
+/// Nor was looked at what is wanted in HTTP/1.1: it goes once more, and so do all others for a while.
+#[tokio::test]
+async fn whoever_requires_http1_is_asked_in_http1() {
+    for (method, echoed) in [("GET", "nothing"), ("POST", "a=b")] {
+        for leaves in [false, true] {
+            let pandium = Standin::fond_of_http1(move |asked| {
+                let unwanted = if leaves {
+                    goaway(asked.stream.saturating_sub(2), HTTP_1_1_REQUIRED)
+                } else {
+                    reset(asked, HTTP_1_1_REQUIRED)
+                };
+                vec![Deed::Body, Deed::Say(unwanted)]
+            })
+            .await;
+            let (_app, _sidecar, mut browser) = pandium.opened(MOUNT, &[]).await;
+            let (http1, http2) = pandium.connections();
+            assert!(http1 == 0 && http2 > 0);
+            for _ in 0..3 {
+                let answer = send(&mut browser, method, "/form").await;
+                assert_eq!((answer.status(), &*answer.text()), (200, echoed), "{method} {leaves}");
+            }
+            assert_eq!(pandium.asked("/form").len(), 1, "{method} {leaves}");
+            assert_eq!(pandium.connections(), (1, http2), "{method} {leaves}");
+        }
+    }
+}
+
+/// But for a body of which more has gone than is kept: who comes next is better off.
+#[tokio::test]
+async fn what_cannot_go_again_in_http1_is_told_so() {
+    let pandium =
+        Standin::fond_of_http1(|asked| vec![Deed::Body, Deed::Say(reset(asked, HTTP_1_1_REQUIRED))]).await;
+    let (_app, _sidecar, mut browser) = pandium.opened(MOUNT, &[]).await;
+    let put = browser.request("PUT", &MOUNT.at("/file"), &["Content-Length: 300000"]);
+    let put = format!("{put}{}", "x".repeat(300_000));
+    let answer = browser.send("/", &put).await;
+    assert_eq!((answer.status(), &*answer.code()), (502, "upstream-unreachable"));
+    let answer = browser.send("/", &put).await;
+    assert_eq!((answer.status(), answer.text().len()), (200, 300_000));
+    assert_eq!((pandium.asked("/file").len(), pandium.connections().0), (1, 1));
 }
 
 /// Whatever happens to a form behind its first byte, it goes once.

@@ -2,12 +2,13 @@
 
 use crate::harness::http2::{self, Client, Frame};
 use crate::harness::script::Sign;
-use crate::harness::{App, Sidecar, TRUSTED, changed};
+use crate::harness::{App, Reader, Sidecar, TRUSTED, changed};
 use crate::kit::{Browser, Certified, Mount};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 
@@ -128,13 +129,32 @@ impl Standin {
         settings: &'static [u8],
         deeds: impl Fn(&Asked) -> Vec<Deed> + Send + Sync + 'static,
     ) -> Self {
+        Self::agreeing(&["h2"], settings, deeds).await
+    }
+
+    /// The same, and whoever speaks HTTP/1.1 gets their body back.
+    pub async fn fond_of_http1(deeds: impl Fn(&Asked) -> Vec<Deed> + Send + Sync + 'static) -> Self {
+        Self::agreeing(&["h2", "http/1.1"], &[], deeds).await
+    }
+
+    async fn agreeing(
+        protocols: &[&str],
+        settings: &'static [u8],
+        deeds: impl Fn(&Asked) -> Vec<Deed> + Send + Sync + 'static,
+    ) -> Self {
         let (record, deeds) = (Arc::<Record>::default(), Arc::new(deeds));
         let kept = Arc::clone(&record);
         let serve = move |line: Line| {
             let (record, deeds) = (Arc::clone(&kept), Arc::clone(&deeds));
-            async move { misbehave(line, settings, &record, &*deeds).await }
+            async move {
+                if line.http2 {
+                    misbehave(line, settings, &record, &*deeds).await;
+                } else {
+                    echo(line).await;
+                }
+            }
         };
-        Self::recording(&["h2"], record, serve).await
+        Self::recording(protocols, record, serve).await
     }
 
     /// A sidecar that shows its pages, and somebody who has opened one.
@@ -173,6 +193,17 @@ impl Standin {
     /// The requests for a path that came in frames.
     pub fn asked(&self, path: &str) -> Vec<Asked> {
         self.record.asked.lock().unwrap().iter().filter(|asked| asked.path() == path).cloned().collect()
+    }
+}
+
+async fn echo(line: Line) {
+    let mut reader = Reader::patient(line.stream);
+    while let Some(asked) = reader.request().await {
+        let body = if asked.body.is_empty() { "nothing".into() } else { asked.text() };
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        if reader.stream().write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
     }
 }
 

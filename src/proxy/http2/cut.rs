@@ -39,6 +39,11 @@ impl Cut {
     /// Whether nobody can have acted on the request (RFC 9113 §8.7). Of those that were open when the
     /// other end left, the library says so only of the ones that it named.
     pub fn is_unprocessed(self) -> bool {
-        matches!(self, Self::Left(_) | Self::Reset(Reason::REFUSED_STREAM))
+        matches!(self, Self::Left(_) | Self::Reset(Reason::REFUSED_STREAM)) || self.wants_http1()
+    }
+
+    /// Whether the other end wants the request in HTTP/1.1 (RFC 9113 §7).
+    pub fn wants_http1(self) -> bool {
+        matches!(self, Self::Left(Reason::HTTP_1_1_REQUIRED) | Self::Reset(Reason::HTTP_1_1_REQUIRED))
     }
 }

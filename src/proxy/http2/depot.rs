@@ -156,6 +156,13 @@ impl Depot {
         self.begin(stream, opening).await.map(Some)
     }
 
+    /// HTTP/1.1 is wanted after all: no stream is begun any more, for a while.
+    pub fn turn_to_http1(&self) {
+        let mut state = self.state();
+        state.http1 = Some(Instant::now() + REMEMBERED);
+        state.trunks.clear();
+    }
+
     async fn begin(self: &Arc<Self>, stream: Stream, opening: Opening) -> io::Result<Seat> {
         let opened = Trunk::open(stream, self.head, Arc::clone(&self.news)).await;
         let (trunk, driven) = opened.map_err(|error| error.into_io().unwrap_or_else(no_http2))?;

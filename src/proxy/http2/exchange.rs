@@ -51,6 +51,13 @@ impl From<Fault> for Failed {
     }
 }
 
+impl Failed {
+    /// Whether the other end wants the request in HTTP/1.1.
+    pub fn wants_http1(&self) -> bool {
+        matches!(self.why, NoAnswer::Fault(Fault::Cut(cut)) if cut.wants_http1())
+    }
+}
+
 /// Asks on this seat. The wait for the head begins anew with every piece of the request's body, and not
 /// before the visitor has sent it.
 pub async fn ask(

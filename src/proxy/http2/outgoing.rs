@@ -34,10 +34,16 @@ impl Outgoing {
         self.parts.method.is_idempotent() && self.length == Some(0)
     }
 
-    /// The request, where nothing of its body was taken.
+    /// The request from its beginning, where it can be had again: nothing was taken of its body, or all
+    /// of it, and kept.
     pub fn into_request(self) -> Option<Request<Body>> {
-        let untouched = self.source.whole && self.source.kept.is_empty();
-        untouched.then(|| Request::from_parts(self.parts, self.source.body))
+        let Source { body, kept, whole, .. } = self.source;
+        let body = match kept.is_empty() {
+            true => body,
+            false if body.is_end_stream() => Body::full(kept),
+            false => return None,
+        };
+        whole.then(|| Request::from_parts(self.parts, body))
     }
 
     /// Its head as HTTP/2 has it; none where the address cannot be written.
@@ -127,6 +133,7 @@ mod tests {
     use super::{KEPT, Outgoing};
     use crate::proxy::body::Body;
     use http::{HeaderMap, Request};
+    use http_body::Body as _;
     use std::task::{Context, Poll, Waker};
 
     fn outgoing(method: &str, lines: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Outgoing {
@@ -184,7 +191,8 @@ mod tests {
                 assert_eq!(outgoing.source.is_over(), size == 0);
                 assert_eq!(drain(&mut outgoing), body, "{size}");
             }
-            assert_eq!(outgoing.into_request().is_some(), size == 0, "{size}");
+            let length = outgoing.into_request().map(|request| request.body().size_hint().exact());
+            assert_eq!(length, again.then_some(Some(size as u64)));
         }
     }
 }
