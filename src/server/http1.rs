@@ -334,6 +334,10 @@ where
         loop {
             while !*ended && self.out.has_room() {
                 let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) else { break };
+                // Whoever hears nothing may ask again, and the app would have it twice.
+                if matches!(frame, Some(Err(_))) && self.out.is_untouched() {
+                    drop(self.out.poll_write(cx, self.visitor.look().stream()));
+                }
                 let (data, trailers) = match frame.transpose()?.map(http_body::Frame::into_data) {
                     Some(Ok(data)) => (Some(data), None),
                     Some(Err(frame)) => (None, frame.into_trailers().ok()),
