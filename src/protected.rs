@@ -5,7 +5,7 @@
 //! we protect. An *alias* of a protected name is any other spelling of it after folding every
 //! character that is not a letter or a digit to `-`.
 
-use crate::http1::lines::{Lines, mark};
+use crate::http1::lines::{Lines, is_named, mark};
 use http::header::{CONNECTION, HeaderMap, HeaderName};
 
 /// Our own header names: what they say, nobody else may say.
@@ -122,22 +122,22 @@ impl Protected {
 
     /// The same of a name in any case, with its mark.
     pub fn standing_of(&self, mark: u8, name: &[u8]) -> Standing<'_> {
-        if !self.marks.have(mark) {
-            return Standing::Free;
-        }
-        let same = |own: &&HeaderName| own.as_str().as_bytes().eq_ignore_ascii_case(name);
-        match self.names.iter().find(same) {
-            Some(own) => Standing::Protected(own),
-            None => self.folded_match(mark, name).map_or(Standing::Free, Standing::Alias),
+        match self.found(mark, name) {
+            None => Standing::Free,
+            Some((_, own, true)) => Standing::Protected(own),
+            Some((_, own, false)) => Standing::Alias(own),
         }
     }
 
-    fn folded_match(&self, mark: u8, name: &[u8]) -> Option<&HeaderName> {
+    /// The protected name that this one folds to, with its position, and whether it is that.
+    fn found(&self, mark: u8, name: &[u8]) -> Option<(usize, &HeaderName, bool)> {
         if !self.marks.have(mark) {
             return None;
         }
-        let at = self.folded.iter().position(|own| own.is(name))?;
-        self.names.get(at)
+        let is_itself = |own: &HeaderName| is_named(name, own.as_str().as_bytes());
+        let itself = self.names.iter().position(is_itself);
+        let at = itself.or_else(|| self.folded.iter().position(|own| own.is(name)))?;
+        Some((at, self.names.get(at)?, itself.is_some()))
     }
 
     /// The first breach in a trusted peer's headers, in the order of the refusals' precedence.
@@ -146,14 +146,22 @@ impl Protected {
         if let Some(name) = self.nominated(headers) {
             return Some(Breach::Nominated(name));
         }
-        let mut doubled = None;
-        let aliased = headers.find_name(|mark, name| match self.standing_of(mark, name) {
-            Standing::Alias(own) => Some(own),
-            Standing::Protected(own) => {
-                doubled = doubled.or_else(|| headers.one(own).is_none().then_some(own));
-                None
+        let (mut seen, mut doubled) = (0_u128, None);
+        let aliased = headers.find_name(|mark, name| {
+            let (at, own, is_itself) = self.found(mark, name)?;
+            if !is_itself {
+                return Some(own);
             }
-            Standing::Free => None,
+            let again = match u32::try_from(at).ok().and_then(|at| 1_u128.checked_shl(at)) {
+                Some(bit) => {
+                    let again = seen & bit != 0;
+                    seen |= bit;
+                    again
+                }
+                None => headers.one(own).is_none(),
+            };
+            doubled = doubled.or(again.then_some(own));
+            None
         });
         aliased.map(Breach::Aliased).or(doubled.map(Breach::Doubled))
     }
@@ -163,7 +171,8 @@ impl Protected {
             .all(&CONNECTION)
             .flat_map(|value| value.split(|&byte| byte == b','))
             .map(<[u8]>::trim_ascii)
-            .find_map(|option| self.folded_match(mark(option), option))
+            .find_map(|option| self.found(mark(option), option))
+            .map(|(_, own, _)| own)
     }
 
     /// Removes every other spelling of a protected header.
@@ -248,6 +257,19 @@ mod tests {
         let guard = protected(&["SM_USER"]);
         assert!(matches!(guard.standing(&name("sm_user")), Standing::Protected(_)));
         assert!(matches!(guard.standing(&name("SM-USER")), Standing::Alias(_)));
+    }
+
+    #[test]
+    fn each_of_very_many_names_may_be_there_once() {
+        let names: Vec<_> = (0..140).map(|number| format!("x-{number}-id")).collect();
+        let guard = protected(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut lines: Vec<_> = names.iter().map(|name| (name.as_str(), "a")).collect();
+        assert_eq!(guard.breach(&headers(&lines)), None);
+        for twice in [0, 1, 126, 127, 128, 129, 139] {
+            lines.push((&names[twice], "b"));
+            assert_eq!(guard.breach(&headers(&lines)), Some(Breach::Doubled(&name(&names[twice]))));
+            lines.pop();
+        }
     }
 
     #[test]

@@ -26,7 +26,11 @@ fn read_all<'a>(
     {
         check_signed_in(field, not, read(field)?.as_ref())?;
     }
-    policy.fields.iter().map(read).collect()
+    let mut values = Vec::with_capacity(policy.fields.len());
+    for field in &policy.fields {
+        values.push(read(field)?);
+    }
+    Ok(values)
 }
 
 /// The session of what was read: defaults filled in, and complete.
