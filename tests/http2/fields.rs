@@ -1,6 +1,8 @@
 //! Requests that are none, byte by byte: not one of them reaches the app (immunity D6, E3, I1).
 
-use crate::harness::http2::{DATA, END_STREAM, Outcome, frame, get};
+use crate::harness::http2::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, Outcome, block, frame, get,
+};
 use crate::harness::{App, INSTALL, Sidecar, TRUSTED};
 use crate::kit::{client, file, gist};
 
@@ -196,6 +198,43 @@ async fn no_bad_field_reaches_the_app_or_is_answered_with_a_token() {
     assert!(gist(&minted).starts_with("302"), "{}", gist(&minted));
     assert_eq!(gist(&visitor.ask(&get("/any", &[])).await), "200 ok");
     assert_eq!(app.count(), 1);
+}
+
+/// The library forgets what was wrong in front of a cut through a field. It has left that out, so that the
+/// app has one clean request or none.
+#[tokio::test]
+async fn what_is_wrong_with_a_head_in_pieces_goes_no_further() {
+    let app = App::start().await;
+    let sidecar = Sidecar::start(&file(app.address, "")).await;
+    let mut visitor = client(TRUSTED, sidecar.address).await;
+    let mut passed = 0;
+    for (case, mut fields) in [fields(), pseudo(), doubled()].concat() {
+        fields
+            .iter_mut()
+            .filter(|field| field.1 == INSTALL.as_bytes())
+            .for_each(|field| field.1 = b"/any".into());
+        fields.push((b"x-last".to_vec(), b"cut".to_vec()));
+        let (number, all) = (visitor.number(), block(&fields));
+        let (front, rest) = all.split_at(all.len() - 1);
+        visitor.send(&frame(HEADERS, END_STREAM, number, front)).await;
+        visitor.send(&frame(CONTINUATION, END_HEADERS, number, rest)).await;
+        let outcome = visitor.outcome(number).await;
+        if matches!(outcome, Outcome::Left(_)) {
+            visitor = client(TRUSTED, sidecar.address).await;
+        }
+        if is_refused(&outcome) {
+            continue;
+        }
+        passed += 1;
+        let seen = app.last();
+        // Of two the first stays.
+        let one = seen.values("host").len() == 1 && seen.values("x-last") == ["cut"] && seen.whole;
+        assert!(one && seen.first_line().starts_with("GET /"), "{case}: {}", seen.head);
+        for one in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te"] {
+            assert!(seen.values(one).is_empty(), "{case}: {}", seen.head);
+        }
+    }
+    assert_eq!(app.count(), passed);
 }
 
 /// One stream ends, and those beside it go on, where the library can do that.
