@@ -1,5 +1,6 @@
 //! Bodies that pass through: streamed, re-framed, and with a bound on every wait.
 
+use super::alarm::{Patience, Stalled};
 use super::arriving::{Arriving, Broken};
 use super::conceal::Scan;
 use super::headers::strip_trailers;
@@ -10,9 +11,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 /// A body on its way.
 pub enum Body {
@@ -28,8 +29,8 @@ pub enum Body {
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// Nothing came for too long.
-    #[error("nothing came for {0:?}")]
-    Stalled(Duration),
+    #[error(transparent)]
+    Stalled(#[from] Stalled),
     /// Its sender broke off, or framed it wrongly.
     #[error("broken off: {0}")]
     Broken(#[source] Broken),
@@ -69,26 +70,6 @@ impl Activity {
     fn note(&self, waiting: bool, ended: bool) {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *progress = Progress { last: Instant::now(), waiting, ended };
-    }
-}
-
-/// The longest wait between two pieces.
-struct Patience {
-    wait: Duration,
-    /// Made at the first wait: most bodies never wait.
-    alarm: Option<Pin<Box<Sleep>>>,
-}
-
-impl Patience {
-    fn new(wait: Duration) -> Self {
-        Self { wait, alarm: None }
-    }
-
-    fn lose(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
-        let deadline = Instant::now() + self.wait;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        ready!(alarm.as_mut().poll(cx));
-        Poll::Ready(BodyError::Stalled(self.wait))
     }
 }
 
@@ -182,9 +163,9 @@ impl Upload {
             let polled = Pin::new(&mut self.inner).poll_frame(cx);
             self.activity.note(polled.is_pending(), self.inner.is_end_stream());
             let Poll::Ready(frame) = polled else {
-                return self.patience.lose(cx).map(|stalled| Some(Err(stalled)));
+                return self.patience.lose(cx).map(|stalled| Some(Err(stalled.into())));
             };
-            self.patience.alarm = None;
+            self.patience.restore();
             match frame.transpose().map_err(BodyError::Broken)? {
                 Some(trailers) if trailers.is_trailers() => {}
                 other => return Poll::Ready(other.map(Ok)),
@@ -197,9 +178,9 @@ impl Answer {
     fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
-                return self.patience.lose(cx).map(|stalled| Some(Err(stalled)));
+                return self.patience.lose(cx).map(|stalled| Some(Err(stalled.into())));
             };
-            self.patience.alarm = None;
+            self.patience.restore();
             let Some(frame) = frame.transpose().map_err(BodyError::Broken)? else {
                 let rest = self.scan.as_mut().map(|scan| scan.finish()).filter(|rest| !rest.is_empty());
                 return Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))));

@@ -18,11 +18,11 @@ mod clock;
 
 use super::connection::{Bounds, Origin, Phase, ends};
 use super::handler::Handler;
-use super::patience::Stall;
 use super::reply::{self, Redirect};
 use crate::http1::framing::{self, Length};
 use crate::http1::head::{self, BadHead, Came, Standing};
 use crate::http1::outgoing::{Outgoing, WrongLength};
+use crate::proxy::alarm::Patience;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::{Body, BodyError};
 use crate::proxy::tunnel::carry;
@@ -105,7 +105,7 @@ struct Active<'h, H> {
     /// Whether all others who are ready have had their turn before the answer that is about to go.
     yielded: bool,
     clock: Clock,
-    stall: Stall,
+    stall: Patience,
     until: Instant,
     origin: &'h Arc<Origin>,
     bounds: Bounds,
@@ -160,7 +160,7 @@ where
         phase: watch::Receiver<Phase>,
     ) -> Self {
         let Parked { visitor, head, until, .. } = parked;
-        let (clock, stall) = (Clock::new(bounds.timeouts, head), Stall::new(bounds.timeouts.stall));
+        let (clock, stall) = (Clock::new(bounds.timeouts, head), Patience::new(bounds.timeouts.stall));
         Self {
             visitor,
             out: Outgoing::default(),
@@ -355,11 +355,11 @@ where
             ready!(self.after_others(cx));
             let written = self.out.poll_write(cx, self.visitor.look().stream());
             if self.out.has_moved() {
-                self.stall.end();
+                self.stall.restore();
             }
             match written {
                 Poll::Ready(written) => written?,
-                Poll::Pending => return self.stall.wait(cx).map_err(Broken::Io),
+                Poll::Pending => return self.stall.lose(cx).map(|stalled| Err(Broken::Io(stalled.into()))),
             }
         }
     }

@@ -12,7 +12,6 @@ pub mod http2;
 pub mod listener;
 pub mod metrics;
 pub mod page;
-pub mod patience;
 pub mod record;
 mod rehearse;
 pub mod reply;

@@ -3,7 +3,7 @@
 //! The library waits for the rest of a frame for ever, and tells nobody that it does. So the frames'
 //! own headers are read as they pass, which is enough to know that a head is unfinished.
 
-use crate::server::patience::Stall;
+use crate::proxy::alarm::Patience;
 use crate::stream::Stream;
 use bytes::Bytes;
 use std::io;
@@ -43,14 +43,14 @@ pub struct Wire {
     before: Bytes,
     frames: Frames,
     unfinished: Arc<Unfinished>,
-    stall: Stall,
+    stall: Patience,
 }
 
 impl Wire {
     /// Where the preface was read before, it is handed in.
     pub fn new(stream: Stream, before: Bytes, stall: Duration) -> Self {
         let frames = Frames { payload: PREFACE.len() - before.len().min(PREFACE.len()), ..Frames::default() };
-        Self { stream, before, frames, unfinished: Arc::default(), stall: Stall::new(stall) }
+        Self { stream, before, frames, unfinished: Arc::default(), stall: Patience::new(stall) }
     }
 
     /// Where it is told of heads that do not come to their end.
@@ -60,10 +60,10 @@ impl Wire {
 
     fn timed<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.stall.end();
+            self.stall.restore();
             return written;
         }
-        self.stall.wait(cx)
+        self.stall.lose(cx).map(|stalled| Err(stalled.into()))
     }
 }
 
