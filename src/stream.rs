@@ -1,5 +1,9 @@
 //! Connections over TCP and over unix sockets, encrypted or not, as one type.
 
+mod watched;
+
+pub use watched::{Watch, Watched};
+
 use crate::tls::{self, Encrypted};
 use socket2::SockRef;
 use std::io;

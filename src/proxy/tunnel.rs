@@ -1,6 +1,6 @@
 //! What is left of a connection after HTTP: bytes, both ways (RFC 9110 §7.8).
 
-use crate::stream::Stream;
+use crate::stream::{Stream, Watch, Watched};
 use bytes::Bytes;
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional};
+use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf, copy_bidirectional};
 
 /// Where a request leaves the app's side, for the visitor's connection to take up.
 #[derive(Clone, Default)]
@@ -35,17 +35,14 @@ impl Switch {
 }
 
 /// Carries bytes both ways, until both sides have ended, or neither has sent any for so long.
-pub async fn carry<V>(visitor: V, said: Bytes, mut app: Switched, idle: Duration) -> io::Result<()>
-where
-    V: AsyncRead + AsyncWrite + Unpin,
-{
+pub async fn carry(visitor: Stream, said: Bytes, mut app: Switched, idle: Duration) -> io::Result<()> {
     let moved = Arc::<AtomicBool>::default();
-    let mut visitor = Heard { inner: visitor, moved: Arc::clone(&moved) };
+    let watched = |stream| Watched::new(stream, Heard(Arc::clone(&moved)));
+    let mut visitor = watched(visitor);
     let both = async {
         visitor.write_all(&app.said).await?;
         app.stream.write_all(&said).await?;
-        let mut app = Heard { inner: app.stream, moved: Arc::clone(&moved) };
-        copy_bidirectional(&mut visitor, &mut app).await.map(drop)
+        copy_bidirectional(&mut visitor, &mut watched(app.stream)).await.map(drop)
     };
     tokio::select! {
         carried = both => carried,
@@ -63,36 +60,20 @@ async fn silence(moved: &AtomicBool, idle: Duration) {
     }
 }
 
-/// A side of the tunnel that tells when it is read from.
-struct Heard<S> {
-    inner: S,
-    moved: Arc<AtomicBool>,
-}
+/// Tells when a side of the tunnel is read from.
+struct Heard(Arc<AtomicBool>);
 
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+impl Watch for Heard {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        stream: Pin<&mut Stream>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let read = stream.poll_read(cx, buf);
         if read.is_ready() {
-            self.moved.store(true, Ordering::Relaxed);
+            self.0.store(true, Ordering::Relaxed);
         }
         read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }

@@ -19,7 +19,7 @@ mod wire;
 use super::connection::{Bounds, Origin, Phase, ends};
 use super::handler::Handler;
 use crate::config::model::Limits;
-use crate::stream::Stream;
+use crate::stream::{Stream, Watched};
 use bytes::{BufMut, Bytes, BytesMut};
 use clock::{Clock, Live};
 use exchange::Exchange;
@@ -95,8 +95,9 @@ pub async fn serve<H>(
     H: Handler,
 {
     let live = Live::start();
-    let wire = Wire::new(stream, said, bounds.timeouts.stall);
+    let wire = Wire::new(said, bounds.timeouts.stall);
     let clock = Clock::new(Arc::clone(&live), wire.unfinished(), bounds.timeouts);
+    let wire = Watched::new(stream, wire);
     let shaken = tokio::select! {
         shaken = timeout(bounds.timeouts.header, builder(bounds.limits).handshake(wire)) => shaken,
         () = ends(&mut phase) => return,
@@ -145,7 +146,7 @@ enum Stage {
 
 /// A connection in the library's hands.
 struct Served<H> {
-    connection: Connection<Wire, Bytes>,
+    connection: Connection<Watched<Wire>, Bytes>,
     clock: Clock,
     exchange: Exchange<H>,
     stage: Stage,

@@ -3,7 +3,7 @@
 use super::depot::{Depot, Opening};
 use super::{SEND_BUFFER, STREAMS, WINDOW};
 use crate::proxy::alarm::Alarm;
-use crate::stream::Stream;
+use crate::stream::{Stream, Watch, Watched};
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
 use h2::{Ping, PingPong};
@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -46,7 +46,7 @@ impl Trunk {
     /// Begins to speak HTTP/2 over a connection. What drives it is still to be run.
     pub async fn open(stream: Stream, head: u32, news: Arc<Notify>) -> Result<(Self, Driven), h2::Error> {
         let load = Arc::new(Load::new(news));
-        let watched = Heard { stream, load: Arc::clone(&load) };
+        let watched = Watched::new(stream, Heard(Arc::clone(&load)));
         let (sender, connection) = builder(head).handshake(watched).await?;
         let trunk = Self { sender, load: Arc::clone(&load), since: Instant::now() };
         Ok((trunk, Driven { connection, load }))
@@ -159,27 +159,25 @@ impl Drop for Taken {
     }
 }
 
-/// A connection that tells when something comes, and gives no more than it should at once.
-struct Heard {
-    stream: Stream,
-    load: Arc<Load>,
-}
+/// Notes when something comes, and gives no more than it should at once.
+struct Heard(Arc<Load>);
 
-impl AsyncRead for Heard {
+impl Watch for Heard {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        stream: Pin<&mut Stream>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.load.pulse().turn >= TURN {
+        if self.0.pulse().turn >= TURN {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let filled = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let read = stream.poll_read(cx, buf);
         let come = buf.filled().len() - filled;
         if come > 0 {
-            let mut pulse = self.load.pulse();
+            let mut pulse = self.0.pulse();
             pulse.heard = Some(Instant::now());
             pulse.turn += come;
         }
@@ -187,35 +185,9 @@ impl AsyncRead for Heard {
     }
 }
 
-impl AsyncWrite for Heard {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-}
-
 /// A connection in the library's hands.
 pub struct Driven {
-    connection: Connection<Heard, Bytes>,
+    connection: Connection<Watched<Heard>, Bytes>,
     load: Arc<Load>,
 }
 
@@ -249,7 +221,7 @@ impl Driven {
 }
 
 struct Driver {
-    connection: Connection<Heard, Bytes>,
+    connection: Connection<Watched<Heard>, Bytes>,
     load: Arc<Load>,
     waits: Waits,
     pings: Option<PingPong>,
@@ -340,28 +312,28 @@ impl Driver {
 #[cfg(test)]
 mod tests {
     use super::{Heard, Load, TURN};
-    use crate::stream::Stream;
+    use crate::stream::{Stream, Watch as _};
     use std::pin::Pin;
     use std::sync::Arc;
     use std::task::{Context, Poll, Waker};
-    use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
+    use tokio::io::{AsyncWriteExt as _, ReadBuf};
     use tokio::net::UnixStream;
 
     #[tokio::test]
     async fn those_whose_streams_it_is_have_their_turn() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let load = Arc::new(Load::new(Arc::default()));
-        let mut heard = Heard { stream: Stream::Unix(ours), load: Arc::clone(&load) };
+        let (mut stream, mut heard) = (Stream::Unix(ours), Heard(Arc::clone(&load)));
         tokio::spawn(async move { while theirs.write_all(&[0; 4096]).await.is_ok() {} });
         let mut room = [0; 8192];
         for _ in 0..2 {
             load.pulse().turn = 0;
             let mut read = 0;
             loop {
-                std::future::poll_fn(|cx| heard.stream.poll_readable(cx)).await.unwrap();
+                std::future::poll_fn(|cx| stream.poll_readable(cx)).await.unwrap();
                 let mut buf = ReadBuf::new(&mut room);
-                let polled =
-                    Pin::new(&mut heard).poll_read(&mut Context::from_waker(Waker::noop()), &mut buf);
+                let mut nobody = Context::from_waker(Waker::noop());
+                let polled = heard.poll_read(Pin::new(&mut stream), &mut nobody, &mut buf);
                 read += buf.filled().len();
                 if polled.is_pending() && read >= TURN {
                     break;

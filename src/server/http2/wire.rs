@@ -4,14 +4,14 @@
 //! own headers are read as they pass, which is enough to know that a head is unfinished.
 
 use crate::proxy::alarm::Patience;
-use crate::stream::Stream;
+use crate::stream::{Stream, Watch};
 use bytes::Bytes;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::time::Instant;
 
 use super::PREFACE;
@@ -36,9 +36,8 @@ impl Unfinished {
     }
 }
 
-/// A connection whose frames are looked at, and which does not wait for ever to be rid of its bytes.
+/// Looks at a connection's frames, and does not wait for ever to be rid of its bytes.
 pub struct Wire {
-    stream: Stream,
     /// What was read already, and comes first.
     before: Bytes,
     frames: Frames,
@@ -48,28 +47,21 @@ pub struct Wire {
 
 impl Wire {
     /// Where the preface was read before, it is handed in.
-    pub fn new(stream: Stream, before: Bytes, stall: Duration) -> Self {
+    pub fn new(before: Bytes, stall: Duration) -> Self {
         let frames = Frames { payload: PREFACE.len() - before.len().min(PREFACE.len()), ..Frames::default() };
-        Self { stream, before, frames, unfinished: Arc::default(), stall: Patience::new(stall) }
+        Self { before, frames, unfinished: Arc::default(), stall: Patience::new(stall) }
     }
 
     /// Where it is told of heads that do not come to their end.
     pub fn unfinished(&self) -> Arc<Unfinished> {
         Arc::clone(&self.unfinished)
     }
-
-    fn timed<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stall.restore();
-            return written;
-        }
-        self.stall.lose(cx).map(|stalled| Err(stalled.into()))
-    }
 }
 
-impl AsyncRead for Wire {
+impl Watch for Wire {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        stream: Pin<&mut Stream>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
@@ -79,41 +71,19 @@ impl AsyncRead for Wire {
             return Poll::Ready(Ok(()));
         }
         let filled = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let read = stream.poll_read(cx, buf);
         let begun = self.frames.begun;
         self.frames.pass(buf.filled().get(filled..).unwrap_or_default());
         self.unfinished.note(self.frames.are_amid_head(), self.frames.begun != begun);
         read
     }
-}
 
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.timed(cx, written)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.timed(cx, flushed)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.timed(cx, shut)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.timed(cx, written)
+    fn written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stall.restore();
+            return written;
+        }
+        self.stall.lose(cx).map(|stalled| Err(stalled.into()))
     }
 }
 
