@@ -6,12 +6,13 @@ pub use watched::{Watch, Watched};
 
 use crate::tls::{self, Encrypted};
 use socket2::SockRef;
+use std::future::Future;
 use std::io;
 use std::net::Shutdown;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A connection, whatever carries it.
@@ -58,6 +59,17 @@ impl Stream {
         };
     }
 
+    /// Whether the other end is known to have gone, and not only to say no more.
+    pub fn is_gone(&self) -> bool {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let known = match self {
+            Self::Tcp(stream) => now(stream.ready(both)),
+            Self::Unix(stream) => now(stream.ready(both)),
+            Self::Tls(stream) => return stream.get_ref().0.is_gone(),
+        };
+        known.is_some_and(|ready| ready.is_ok_and(Ready::is_write_closed))
+    }
+
     /// Ready when there is something to read, or the other end has gone.
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
@@ -66,6 +78,14 @@ impl Stream {
             Self::Tls(stream) if tls::has_more(stream) => Poll::Ready(Ok(())),
             Self::Tls(stream) => stream.get_ref().0.poll_readable(cx),
         }
+    }
+}
+
+/// What a future comes to, if it is ready.
+fn now<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
     }
 }
 

@@ -21,7 +21,7 @@ const USUAL_READ: usize = 8 << 10;
 /// The most that is read at once, from somebody who sends as much.
 const LARGEST_READ: usize = 64 << 10;
 
-/// What asks a visitor to go on (RFC 9110 §10.1.1).
+/// What asks a visitor to go on (RFC 9110 §10.1.1), or says nothing at all.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A connection, held by whoever serves it and by the body of the request that is being read.
@@ -195,6 +195,14 @@ impl Side {
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Says a word that whoever still listens does not mind, from its beginning or what is left of it.
+    pub fn poll_prod(&mut self, cx: &mut Context<'_>, begins: bool) -> Poll<io::Result<()>> {
+        if begins && self.interim.is_empty() {
+            self.interim = CONTINUE;
+        }
+        self.poll_ask(cx)
     }
 
     /// Whether more may come, or has, that nobody will read.

@@ -11,10 +11,16 @@
 //! while, be it in the middle of a head: parked a connection is a socket, a timer and a small task.
 //!
 //! There is one wait at a time, and each has its end: for a head, for a body (with whoever reads it),
-//! for an answer (with whoever asks the app), and for the visitor to take that.
+//! for an answer (with whoever asks the app), and for the visitor to take that. An answer is waited for
+//! as long as the visitor is there (`presence`).
 
 mod answer;
 mod clock;
+mod ending;
+mod parked;
+mod presence;
+
+pub use parked::Parked;
 
 use super::connection::{Bounds, Origin, Phase, ends};
 use super::handler::Handler;
@@ -25,50 +31,20 @@ use crate::http1::outgoing::{Outgoing, WrongLength};
 use crate::proxy::alarm::Patience;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::{Body, BodyError};
-use crate::proxy::tunnel::carry;
 use crate::proxy::visitor::Visitor;
-use crate::stream::Stream;
 use answer::Asked;
-use bytes::Bytes;
 use clock::{Clock, Pause};
 use http::header::EXPECT;
 use http::{Request, Response};
 use http_body::Body as _;
+use presence::Presence;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use tokio::io::AsyncWrite as _;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
-
-/// How long a visitor may go on sending what nobody reads any more.
-const LINGER: Duration = Duration::from_secs(1);
-
-/// A connection between requests.
-pub struct Parked {
-    visitor: Visitor,
-    /// Whether somebody has looked at what has come, and wants more.
-    seen: bool,
-    /// Since when a head has been coming.
-    head: Option<Instant>,
-    /// When it is closed if nothing comes, or not the rest of a head.
-    until: Instant,
-}
-
-impl Parked {
-    /// A connection on which nothing was said.
-    pub fn new(stream: Stream, until: Instant) -> Self {
-        Self { visitor: Visitor::new(stream, Bytes::new()), seen: true, head: None, until }
-    }
-
-    /// One on which this was said, or which has ended.
-    pub fn begun(stream: Stream, said: Bytes, until: Instant) -> Self {
-        Self { visitor: Visitor::new(stream, said), seen: false, head: None, until }
-    }
-}
+use tokio::time::Instant;
 
 /// Serves a connection until it ends.
 pub async fn serve<H>(
@@ -106,6 +82,7 @@ struct Active<'h, H> {
     yielded: bool,
     clock: Clock,
     stall: Patience,
+    presence: Presence,
     until: Instant,
     origin: &'h Arc<Origin>,
     bounds: Bounds,
@@ -142,6 +119,8 @@ enum Then {
 enum Broken {
     #[error("the answer broke off: {0}")]
     Body(#[from] BodyError),
+    #[error("the visitor has gone")]
+    Gone,
     #[error(transparent)]
     Length(#[from] WrongLength),
     #[error(transparent)]
@@ -167,6 +146,7 @@ where
             yielded: false,
             clock,
             stall,
+            presence: Presence::default(),
             until,
             origin,
             bounds,
@@ -261,7 +241,16 @@ where
             }
             Err(_) => return self.refuse(BadHead::Malformed).await,
         };
-        let answer = self.handler.answer(Arc::clone(self.origin), request.map(|()| body)).await;
+        self.presence.begin();
+        let answer = {
+            let mut answer = pin!(self.handler.answer(Arc::clone(self.origin), request.map(|()| body)));
+            let gone = |()| Err(Broken::Gone);
+            poll_fn(|cx| match answer.as_mut().poll(cx) {
+                Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+                Poll::Pending => self.presence.poll(cx, &mut self.visitor.look(), !asked.old).map(gone),
+            })
+            .await?
+        };
         self.send(asked, answer).await
     }
 
@@ -350,7 +339,10 @@ where
                 }
             }
             if self.out.is_empty() {
-                return if *ended { Poll::Ready(Ok(())) } else { Poll::Pending };
+                if *ended {
+                    return Poll::Ready(Ok(()));
+                }
+                return self.presence.poll(cx, &mut self.visitor.look(), false).map(|()| Err(Broken::Gone));
             }
             ready!(self.after_others(cx));
             let written = self.out.poll_write(cx, self.visitor.look().stream());
@@ -381,36 +373,5 @@ where
         visitor.look().shrink();
         let (head, until) = clock.rest(until, bounds.timeouts);
         Parked { visitor, seen: true, head, until }
-    }
-
-    /// Says that no more is sent, and reads what still comes, for a moment: a socket closed over unread
-    /// bytes is reset, and the answer that is on its way is lost with it.
-    async fn close(&mut self) {
-        let shut = poll_fn(|cx| Pin::new(self.visitor.look().stream()).poll_shutdown(cx));
-        if !matches!(timeout(self.bounds.timeouts.stall, shut).await, Ok(Ok(()))) {
-            return;
-        }
-        if !self.visitor.look().owes_bytes() {
-            return;
-        }
-        let more = || poll_fn(|cx| self.visitor.look().poll_skip(cx));
-        drop(timeout(LINGER, async { while matches!(more().await, Ok(true)) {} }).await);
-    }
-
-    /// Ends it in a way that no reader takes for the end of the answer, also for whoever goes on with an
-    /// upload.
-    fn break_off(&self, asked: Asked) {
-        let mut side = self.visitor.look();
-        if asked.old {
-            side.stream().set_abrupt(true);
-        }
-        side.cut();
-    }
-
-    async fn switch(self) {
-        let Some((stream, said)) = self.visitor.into_parts() else { return };
-        if let Some(app) = self.origin.switch.take() {
-            drop(carry(stream, said, app, self.bounds.timeouts.tunnel).await);
-        }
     }
 }

@@ -21,6 +21,7 @@ mod ending;
 mod ends;
 mod expect;
 mod kit;
+mod leavers;
 mod lines;
 mod pool;
 mod queues;

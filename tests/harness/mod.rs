@@ -157,6 +157,11 @@ impl Sidecar {
         Visitor { from: from.to_owned(), to: self.to.clone(), door: self.door, kept: None }
     }
 
+    /// A connection from a peer, of which nothing is known.
+    pub async fn connect(&self, from: &str) -> Box<dyn Connection> {
+        self.to.connect(from).await
+    }
+
     /// Sends bytes from a peer, and reads one answer.
     pub async fn send(&self, from: &str, bytes: impl AsRef<[u8]>) -> Message {
         self.visitor(from).send(bytes).await

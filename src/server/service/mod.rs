@@ -6,12 +6,14 @@ mod acquire;
 mod at_once;
 mod deliver;
 mod pandium;
+mod pending;
 mod refuse;
 
 use self::acquire::Wish;
+use self::pending::Pending;
 use super::connection::Origin;
 use super::edition::Edition;
-use super::metrics::{Heard, Outcome};
+use super::metrics::Heard;
 use super::record::Recorder;
 use super::reply::{self, Failure};
 use crate::config::Config;
@@ -176,15 +178,9 @@ impl Service {
             let mark = mark(trusted, request.headers().into());
             let owner = self.owner(request.uri(), request.headers());
             let arrival = Arrival { origin, trusted, mark: &mark, started };
+            let pending = Pending::new(self, owner, &mark, started);
             let mut answered = self.route(arrival, request, owner.map(|(at, route)| (at, route.door))).await;
-            let outcome = Outcome {
-                route: owner.map(|(index, _)| index),
-                status: answered.response.status().as_u16(),
-                code: answered.code,
-                target: answered.target,
-                took: started.elapsed(),
-            };
-            self.recorder.answered(&outcome, owner.map(|(_, route)| &route.pattern), &mark);
+            pending.over(answered.response.status().as_u16(), answered.code, answered.target);
             // The app's own, where it names requests, too.
             answered.response.headers_mut().entry(X_REQUEST_ID).or_insert_with(|| mark.id.to_value());
             answered.response

@@ -1,0 +1,52 @@
+//! A request that has no answer yet.
+
+use super::Service;
+use crate::route::Route;
+use crate::server::metrics::Outcome;
+use crate::telemetry::Mark;
+use std::time::Instant;
+
+/// What stands for the status of no answer, as nginx has it.
+const UNANSWERED: u16 = 499;
+
+/// Notes what becomes of a request, also where that is nothing: whoever asked has left, or the program
+/// ends before.
+pub(super) struct Pending<'p> {
+    service: &'p Service,
+    owner: Option<(usize, &'p Route)>,
+    mark: &'p Mark,
+    started: Instant,
+    over: bool,
+}
+
+impl<'p> Pending<'p> {
+    pub(super) fn new(
+        service: &'p Service,
+        owner: Option<(usize, &'p Route)>,
+        mark: &'p Mark,
+        started: Instant,
+    ) -> Self {
+        Self { service, owner, mark, started, over: false }
+    }
+
+    /// It has its answer.
+    pub(super) fn over(mut self, status: u16, code: &'static str, target: Option<usize>) {
+        self.over = true;
+        self.note(status, code, target);
+    }
+
+    fn note(&self, status: u16, code: &'static str, target: Option<usize>) {
+        let (route, took) = (self.owner.map(|(index, _)| index), self.started.elapsed());
+        let outcome = Outcome { route, status, code, target, took };
+        let pattern = self.owner.map(|(_, route)| &route.pattern);
+        self.service.recorder.answered(&outcome, pattern, self.mark);
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.note(UNANSWERED, "unanswered", None);
+        }
+    }
+}
