@@ -23,6 +23,9 @@ const TEXT: [&[&str]; 8] = [
     &["ti", "xti", "integration_name"],
 ];
 
+/// Those that it reads as maps.
+const MAPS: [&[&str]; 2] = [&["ti"], &["ti", "xti"]];
+
 /// Holds the whole tree against the rules.
 pub(super) fn tree(compiler: &mut Compiler<'_, '_>, root: &Node) {
     for key in RESERVED {
@@ -33,6 +36,9 @@ pub(super) fn tree(compiler: &mut Compiler<'_, '_>, root: &Node) {
     }
     for node in TEXT.iter().filter_map(|path| root.at(path)) {
         text(compiler, node);
+    }
+    for node in MAPS.iter().filter_map(|path| root.at(path)) {
+        map(compiler, node);
     }
     // A `sub` that is there was judged as it was compiled.
     if root.at(&["sub"]).is_none() {
@@ -74,14 +80,39 @@ fn text(compiler: &mut Compiler<'_, '_>, node: &Node) {
     compiler.error(node.place, &node.path, message);
 }
 
+fn map(compiler: &mut Compiler<'_, '_>, node: &Node) {
+    let may_be_one = match &node.content {
+        Content::Map(_) | Content::Nothing | Content::Broken => true,
+        Content::Constant { kind, .. } => *kind == Kind::Json,
+        Content::Leaf(leaf) => leaf.body.kind() == Kind::Json,
+        Content::List(_) => false,
+    };
+    if !may_be_one {
+        compiler.error(node.place, &node.path, "Pandium reads a map here");
+    }
+}
+
 fn installed(compiler: &mut Compiler<'_, '_>, root: &Node) {
     let Some(node) = root.at(&["ti", "ili"]) else { return };
-    match &node.content {
-        Content::List(items) => items.iter().for_each(|item| item_text(compiler, item)),
-        Content::Leaf(leaf) if leaf.body.kind() == Kind::List => {}
-        Content::Constant { kind: Kind::List, .. } | Content::Nothing | Content::Broken => {}
-        _ => compiler.warning(node.place, &node.path, "Pandium reads a list of text here"),
-    }
+    let found = match &node.content {
+        Content::List(items) => return items.iter().for_each(|item| item_text(compiler, item)),
+        Content::Leaf(leaf) if leaf.body.kind() == Kind::List => return,
+        Content::Constant { kind: Kind::List, .. } | Content::Nothing | Content::Broken => return,
+        // It may turn out to be one.
+        Content::Leaf(leaf) if leaf.body.kind() == Kind::Json => {
+            let message = "Pandium reads a list of text here: declare the field with `type: list`";
+            return compiler.warning(node.place, &node.path, message);
+        }
+        Content::Leaf(leaf) => {
+            format!(", and this is of type {}: declare the field with `type: list`", leaf.body.kind().word())
+        }
+        Content::Constant { kind: Kind::Text, json } => {
+            format!(": write [{}]", String::from_utf8_lossy(json))
+        }
+        Content::Constant { json, .. } => format!(": write [\"{}\"]", String::from_utf8_lossy(json)),
+        Content::Map(_) => ", not a map".to_owned(),
+    };
+    compiler.error(node.place, &node.path, format!("Pandium reads a list of text here{found}"));
 }
 
 fn item_text(compiler: &mut Compiler<'_, '_>, item: &Node) {

@@ -105,6 +105,12 @@ fn pandium_reads_text() {
         ("aid", json!("${integration.id}"), "write \"1121\""),
         ("ili", json!(["a", 42]), "write \"42\""),
         ("ili", json!(["${session.installed}"]), "write `ili: ${…}`"),
+        ("ili", json!(42), "a list of text here: write [\"42\"]"),
+        ("ili", json!("a,b"), "a list of text here: write [\"a,b\"]"),
+        ("ili", json!({ "a": "b" }), "a list of text here, not a map"),
+        ("ili", json!("${session.user_name}"), "of type string: declare the field with `type: list`"),
+        ("ili", json!("n-${session.seats}"), "of type string: declare the field with `type: list`"),
+        ("ili", json!("${session.seats}"), "of type int: declare the field with `type: list`"),
     ] {
         let mut claims = around(&json!("x"));
         claims["ti"][pointer] = value.clone();
@@ -112,6 +118,23 @@ fn pandium_reads_text() {
         assert!(message.contains(says), "{pointer}: {value}: {message}");
         assert!(path.starts_with(&format!("ti.{pointer}")), "{path}");
     }
+    for (pointer, value) in [
+        ("/ti", json!(7)),
+        ("/ti", json!("a")),
+        ("/ti", json!(["a"])),
+        ("/ti", json!("${session.installed}")),
+        ("/ti/xti", json!(true)),
+        ("/ti/xti", json!("${session.user_name}")),
+    ] {
+        let mut claims = around(&json!("x"));
+        *claims.pointer_mut(pointer).unwrap() = value.clone();
+        let (path, _, message) = only(&compile(&claims).1.errors);
+        assert_eq!(path, pointer[1..].replace('/', "."), "{value}");
+        assert_eq!(message, "Pandium reads a map here", "{value}");
+    }
+    let mut claims = around(&json!("x"));
+    claims["ti"]["xti"] = json!("${session.profile}");
+    assert_eq!(compile(&claims).1.errors, []);
     let mut claims = around(&json!("x"));
     claims["ti"]["aid"] = json!("n-${session.seats}-${session.admin}");
     claims["ti"]["ili"] = json!("${session.installed}");
@@ -201,12 +224,12 @@ fn what_is_unwise_is_a_warning() {
             "ti.xti.connector_name",
             "install page needs",
         ),
+        // Which may be one.
         (
-            with("ti", json!({ "xti": names, "ili": "${session.user_name}" })),
+            with("ti", json!({ "xti": names, "ili": "${session.profile}" })),
             "ti.ili",
-            "reads a list of text",
+            "a list of text here: declare the field with `type: list`",
         ),
-        (with("ti", json!({ "xti": names, "ili": 42 })), "ti.ili", "reads a list of text"),
     ] {
         let (template, report) = compile(&claims);
         let (at, _, message) = only(&report.warnings);
