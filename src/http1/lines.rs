@@ -75,7 +75,7 @@ fn find(marks: &[u8], from: usize, mark: u8) -> Option<usize> {
         let differs = u64::from_le_bytes(step) ^ (ONES * u64::from(mark));
         let zeros = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
         if zeros != 0 {
-            return Some(at + zeros.trailing_zeros() as usize / STEP);
+            return Some(at + (zeros.trailing_zeros() / u8::BITS) as usize);
         }
         at += STEP;
     }

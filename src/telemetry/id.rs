@@ -89,7 +89,8 @@ impl Trace {
     /// Takes over a valid `traceparent`: version, trace, parent and flags in lower-case hexadecimal,
     /// neither id of zeros alone. Versions to come may have more behind these.
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
+        // Whatever versions to come have behind the flags, it is ASCII.
+        let text = std::str::from_utf8(text).ok().filter(|text| text.is_ascii())?;
         let mut parts = text.splitn(5, '-');
         let mut hex = |digits: usize| {
             let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
@@ -159,6 +160,7 @@ mod tests {
             &good.replacen('-', "_", 1),
             "00-4bf9-00f067aa0ba902b7-01",
             "\u{e9}0-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            &format!("01{}-\u{e9}", &good[2..]),
         ] {
             assert_eq!(parse(invalid), None, "{invalid}");
         }

@@ -1,8 +1,19 @@
 //! A token is minted from the lines of a head as they stand, or from a request that was taken over: one
 //! rule, or a header could mean another tenant on one of the two ways.
 
-use crate::harness::{Message, OTHER_SECRET, SECRET, STRANGER, TRUSTED, Visitor, claims_under, pair_with};
+use crate::harness::{
+    App, Message, OTHER_SECRET, SECRET, STRANGER, TRUSTED, Visitor, claims_under, fixture, load, pair_with,
+};
 use crate::spelling::PROTECTED;
+use bytes::BytesMut;
+use pandium_sidecar::http1::head::{self, Bounds, Came};
+use pandium_sidecar::server::connection::Origin;
+use pandium_sidecar::server::edition::Edition;
+use pandium_sidecar::server::record::Records;
+use pandium_sidecar::server::room::Room;
+use pandium_sidecar::server::service::Service;
+use pandium_sidecar::trust::Peer;
+use std::sync::Arc;
 
 /// What makes a request one that has to be taken over, and says nothing else.
 const LONG_WAY: &str = "Content-Length: 0";
@@ -124,5 +135,46 @@ async fn the_short_way_and_the_long_way_lead_to_the_same() {
             }
         }
         assert!(minted > 30 && refused > 30, "file {at}: {minted} {refused}");
+    }
+}
+
+/// The answer does not tell which way it came, so the service is asked itself.
+#[tokio::test]
+async fn only_a_mint_without_a_word_of_a_body_goes_the_short_way() {
+    let loaded = load(&fixture(App::start().await.address)).unwrap();
+    let edition = Edition::first(loaded.config, Arc::new(Records::new(Room::new(1))));
+    let service = Service::new(&edition, None);
+    let bounds = Bounds { bytes: 1 << 16, fields: 200 };
+    let is_short = |from: &str, request: &str, lines: &str| {
+        let origin = Origin::new(Peer::Ip(from.parse().unwrap()), None);
+        let head = format!("{request}\r\nHost: app.test\r\nX-Tenant-Id: acme\r\n{lines}\r\n");
+        let came = head::request(&mut BytesMut::from(&*head), bounds, |head| service.at_once(&origin, head));
+        matches!(came.unwrap(), Some(Came::Answered(_)))
+    };
+    let install = "GET /pandium/install/gwt2hs HTTP/1.1";
+    for lines in ["", "Connection: close\r\n", "Expect: 100-continue\r\n", "X-Content-Length: 5\r\n"] {
+        assert!(is_short(TRUSTED, install, lines), "{lines:?}");
+        assert!(!is_short(STRANGER, install, lines), "{lines:?}");
+    }
+    let many = "X-A: b\r\n".repeat(120);
+    for lines in [
+        "Content-Length: 0\r\n",
+        "CONTENT-LENGTH: 5\r\n",
+        "Content_Length: 5\r\n",
+        "transfer-encoding: chunked\r\n",
+        "Transfer.Encoding: chunked\r\n",
+        "X-Tenant-Id: twice\r\n",
+        &many,
+    ] {
+        assert!(!is_short(TRUSTED, install, lines), "{lines:?}");
+    }
+    for request in [
+        "GET /pandium/install/gwt2hs HTTP/1.0",
+        "HEAD /pandium/install/gwt2hs HTTP/1.1",
+        "GET http://app.test/pandium/install/gwt2hs HTTP/1.1",
+        "GET /pandium/install/other HTTP/1.1",
+        "GET / HTTP/1.1",
+    ] {
+        assert!(!is_short(TRUSTED, request, ""), "{request}");
     }
 }

@@ -1,6 +1,6 @@
 //! The life of one request: whose it is, and what becomes of it. What is ours goes on in `acquire`
 //! (who is the visitor?), `deliver` (the token, and the way it takes), `pandium` (its pages, where we show
-//! them) and `refuse`.
+//! them) and `refuse`. Most who get a token are answered before all that, in `at_once`.
 
 mod acquire;
 mod at_once;
