@@ -2,7 +2,8 @@
 //! rule, or a header could mean another tenant on one of the two ways.
 
 use crate::harness::{
-    App, Message, OTHER_SECRET, SECRET, STRANGER, TRUSTED, Visitor, claims_under, fixture, load, pair_with,
+    App, Message, OTHER_SECRET, SECRET, STRANGER, TRUSTED, Visitor, changed, claims_under, fixture, load,
+    pair_with,
 };
 use crate::spelling::PROTECTED;
 use bytes::BytesMut;
@@ -141,7 +142,9 @@ async fn the_short_way_and_the_long_way_lead_to_the_same() {
 /// The answer does not tell which way it came, so the service is asked itself.
 #[tokio::test]
 async fn only_a_mint_without_a_word_of_a_body_goes_the_short_way() {
-    let loaded = load(&fixture(App::start().await.address)).unwrap();
+    let routes =
+        "routes: { link: { path: /link/:integration }, decision: { path: /decide/:integration } }\nlog:";
+    let loaded = load(&changed(&fixture(App::start().await.address), &[("log:", routes)])).unwrap();
     let edition = Edition::first(loaded.config, Arc::new(Records::new(Room::new(1))));
     let service = Service::new(&edition, None);
     let bounds = Bounds { bytes: 1 << 16, fields: 200 };
@@ -173,6 +176,8 @@ async fn only_a_mint_without_a_word_of_a_body_goes_the_short_way() {
         "HEAD /pandium/install/gwt2hs HTTP/1.1",
         "GET http://app.test/pandium/install/gwt2hs HTTP/1.1",
         "GET /pandium/install/other HTTP/1.1",
+        "GET /link/gwt2hs HTTP/1.1",
+        "GET /decide/gwt2hs HTTP/1.1",
         "GET / HTTP/1.1",
     ] {
         assert!(!is_short(TRUSTED, request, ""), "{request}");
