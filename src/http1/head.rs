@@ -6,7 +6,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use httparse::{Header, ParserConfig, Status};
 use std::mem::MaybeUninit;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// The most header fields for which there is room without asking for it.
 const USUAL: usize = 100;
@@ -48,7 +48,7 @@ pub struct Reason(pub Bytes);
 
 /// The head of a request as it stands.
 #[derive(Clone, Copy)]
-pub struct Standing<'h> {
+pub struct Glance<'h> {
     /// `GET` and so on.
     pub method: &'h Method,
     /// The request's target.
@@ -73,7 +73,7 @@ pub enum Came<T> {
 pub fn request<T>(
     buffer: &mut BytesMut,
     bounds: Bounds,
-    at_once: impl FnOnce(Standing<'_>) -> Option<T>,
+    at_once: impl FnOnce(Glance<'_>) -> Option<T>,
 ) -> Result<Option<Came<T>>, BadHead> {
     skip_empty_lines(buffer);
     let taken = with_room(bounds.fields, |room| {
@@ -92,17 +92,17 @@ pub fn request<T>(
         let mut marks = [0; USUAL.next_multiple_of(STEP)];
         // Longer names than that are none.
         let lines = Lines::here(read.headers, &mut marks).filter(|_| length < LONGEST_TARGET);
-        let standing = lines.map(|lines| Standing { method: &method, target, version, lines });
-        if let Some(answered) = standing.and_then(at_once) {
-            return Ok(Some((length, Err(answered))));
+        let glance = lines.map(|lines| Glance { method: &method, target, version, lines });
+        if let Some(answered) = glance.and_then(at_once) {
+            return Ok(Some((length, ControlFlow::Break(answered))));
         }
         let (target, fields) = (place(buffer, target.as_bytes()), places(buffer, read.headers));
-        Ok(Some((length, Ok((method, target, version, fields)))))
+        Ok(Some((length, ControlFlow::Continue((method, target, version, fields)))))
     })?;
     let Some((length, taken)) = taken else { return Ok(None) };
     let (method, target, version, places) = match taken {
-        Ok(taken) => taken,
-        Err(answered) => {
+        ControlFlow::Continue(taken) => taken,
+        ControlFlow::Break(answered) => {
             buffer.advance(length);
             return Ok(Some(Came::Answered(answered)));
         }
@@ -249,7 +249,7 @@ fn keep(spelling: Spelling, extensions: &mut Extensions) {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadHead, Bounds, Came, Standing, request, response};
+    use super::{BadHead, Bounds, Came, Glance, request, response};
     use bytes::BytesMut;
     use http::HeaderName;
 
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn a_head_can_be_answered_as_it_stands() {
         let mut buffer = BytesMut::from("GET /x HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nx-a: 2\r\n\r\nGET /y");
-        let seen = |head: Standing<'_>| {
+        let seen = |head: Glance<'_>| {
             let lines = head.lines.all(&HeaderName::from_static("x-a")).collect::<Vec<_>>().concat();
             Some(format!("{} {} {:?} {}", head.method, head.target, head.version, lines.escape_ascii()))
         };

@@ -179,7 +179,7 @@ impl Refused {
         names: &Arc<Names>,
         again: Option<String>,
     ) -> Self {
-        let common = Common::new(visit.stamp(), target, names);
+        let common = Common::new(visit.stamp, target, names);
         Self { common, code: refusal.code, evidence: (*refusal.evidence).clone(), again }
     }
 }

@@ -12,7 +12,7 @@ use super::service::Service;
 use super::status::Generation;
 use crate::config::Config;
 use crate::config::model::From;
-use crate::http1::head::Standing;
+use crate::http1::head::Glance;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use crate::session::jwks::Source;
@@ -109,7 +109,7 @@ impl Post {
 }
 
 impl Handler for Arc<Post> {
-    fn at_once(&self, origin: &Origin, head: Standing<'_>) -> Option<Redirect> {
+    fn at_once(&self, origin: &Origin, head: Glance<'_>) -> Option<Redirect> {
         self.service().at_once(origin, head)
     }
 

@@ -2,7 +2,7 @@
 
 use super::connection::Origin;
 use super::reply::Redirect;
-use crate::http1::head::Standing;
+use crate::http1::head::Glance;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use http::{Request, Response};
@@ -14,7 +14,7 @@ pub trait Handler: Clone + Send + Sync + 'static {
     /// Answers a request without a body from its head as it stands, where nothing has to be waited for.
     /// Where it does, or where anything is wrong, nothing has happened, and [`answer`](Self::answer) is
     /// asked.
-    fn at_once(&self, origin: &Origin, head: Standing<'_>) -> Option<Redirect>;
+    fn at_once(&self, origin: &Origin, head: Glance<'_>) -> Option<Redirect>;
 
     /// Answers a request.
     fn answer(
@@ -30,7 +30,7 @@ where
     H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send,
 {
-    fn at_once(&self, _: &Origin, _: Standing<'_>) -> Option<Redirect> {
+    fn at_once(&self, _: &Origin, _: Glance<'_>) -> Option<Redirect> {
         None
     }
 

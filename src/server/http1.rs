@@ -26,7 +26,7 @@ use super::connection::{Bounds, Origin, Phase, ends};
 use super::handler::Handler;
 use super::reply::{self, Redirect};
 use crate::http1::framing::{self, Length};
-use crate::http1::head::{self, BadHead, Came, Standing};
+use crate::http1::head::{self, BadHead, Came, Glance};
 use crate::http1::outgoing::{Outgoing, WrongLength};
 use crate::proxy::alarm::Patience;
 use crate::proxy::arriving::Arriving;
@@ -197,7 +197,7 @@ where
     fn poll_next(&mut self, cx: &mut Context<'_>, ending: Pin<&mut impl Future<Output = ()>>) -> Poll<Next> {
         let bounds = answer::head_bounds(self.bounds.limits);
         let mut side = self.visitor.look();
-        let at_once = |head: Standing<'_>| {
+        let at_once = |head: Glance<'_>| {
             let redirect = self.handler.at_once(self.origin, head)?;
             Some((Asked::of(head.version, head.method, head.lines), redirect))
         };

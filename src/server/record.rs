@@ -93,7 +93,7 @@ impl Recorder {
         let again = rehearse::command(&self.config, visit, ask, refusal);
         let evidence = &refusal.evidence;
         let finding = evidence.finding.as_ref();
-        let Mark { id, trace } = visit.mark;
+        let Mark { id, trace } = visit.stamp.mark;
         tracing::warn!(
             code = refusal.code.as_str(),
             detail = %evidence.detail,

@@ -39,7 +39,7 @@ pub(super) fn command(
         return None;
     }
     let policy = &config.policy;
-    let route = policy.routes.get(visit.route?)?;
+    let route = policy.routes.get(visit.stamp.route?)?;
     let name = name(policy, route, visit.parts.uri.path(), ask.map(|ask| ask.target));
     let mut command = Words::new("pandium-sidecar mint");
     command.word(&wanted(route, name));
@@ -81,7 +81,7 @@ fn listed<'p>(policy: &'p Policy, route: &Route, path: &str) -> Option<&'p Integ
 
 /// The integration that a visitor asked for by its own name, whatever came of it.
 pub(super) fn asked<'p>(policy: &'p Policy, visit: &Visit<'_>) -> Option<&'p Integration> {
-    listed(policy, policy.routes.get(visit.route?)?, visit.parts.uri.path())
+    listed(policy, policy.routes.get(visit.stamp.route?)?, visit.parts.uri.path())
 }
 
 /// What `mint` is asked for.

@@ -9,7 +9,7 @@ use super::pandium::by_proxy;
 use super::{Service, Stamp, mark};
 use crate::config::model::From;
 use crate::decide::{self, Head, Screened};
-use crate::http1::head::Standing;
+use crate::http1::head::Glance;
 use crate::http1::lines::Lines;
 use crate::proxy::headers::resembles_framing;
 use crate::route::Door;
@@ -29,9 +29,9 @@ fn is_bare(lines: Lines<'_>) -> bool {
 
 impl Service {
     /// The way to Pandium, for a visitor who gets a token of what this head says.
-    pub fn at_once(&self, origin: &Origin, head: Standing<'_>) -> Option<Redirect> {
+    pub fn at_once(&self, origin: &Origin, head: Glance<'_>) -> Option<Redirect> {
         let policy = &self.config.policy;
-        let Standing { method, target, version, lines } = head;
+        let Glance { method, target, version, lines } = head;
         let path = target.split('?').next().unwrap_or_default();
         let mut routes = policy.routes.iter().enumerate();
         let (index, route) = routes.find(|(_, route)| route.owns(path))?;

@@ -40,7 +40,7 @@ impl<'v> Visit<'v> {
         account: &'v Account,
         session: &'v Session<'v>,
     ) -> Minting<'v> {
-        self.stamp().minting(self.parts.uri.query(), target, requested, account, session)
+        self.stamp.minting(self.parts.uri.query(), target, requested, account, session)
     }
 }
 
@@ -55,16 +55,16 @@ impl Service {
         let account = decide::account(&self.config.policy, ask, session)?;
         let minting = visit.minting(ask.target, ask.requested, account, session);
         let token = decide::mint(&self.config.policy, minting)?;
-        self.recorder.minted(minting, visit.stamp());
+        self.recorder.minted(minting, visit.stamp);
         let unwritable = |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
         let response = match ask.door {
-            Door::Install | Door::Marketplace => reply::redirect(token, &visit.mark.id),
+            Door::Install | Door::Marketplace => reply::redirect(token, &visit.stamp.mark.id),
             Door::Link => {
                 let ttl = self.config.policy.life.ttl;
                 let expires = ttl.map(|ttl| minting.moment.now.saturating_add(ttl.as_secs()));
-                Ok(reply::link(&token, ask.requested.unwrap_or_default(), expires, &visit.mark.id))
+                Ok(reply::link(&token, ask.requested.unwrap_or_default(), expires, &visit.stamp.mark.id))
             }
-            Door::Decision | Door::Pandium => reply::decision(token, &visit.mark.id),
+            Door::Decision | Door::Pandium => reply::decision(token, &visit.stamp.mark.id),
         };
         Ok(Answered {
             response: response.map_err(unwritable)?,

@@ -79,15 +79,11 @@ impl Answered {
 /// One request, but for its body: what every step of its life needs to know.
 pub(super) struct Visit<'v> {
     pub(super) parts: &'v Parts,
-    /// The position of the route that has the path.
-    pub(super) route: Option<usize>,
-    /// What is behind it.
+    pub(super) stamp: Stamp<'v>,
+    /// What is behind the route that has the path.
     pub(super) door: Option<Door>,
     pub(super) origin: &'v Origin,
     trusted: Option<TrustedPeer>,
-    pub(super) mark: &'v Mark,
-    /// When it began.
-    pub(super) started: Instant,
     /// The cookies that are not the app's.
     jar: &'v Jar,
 }
@@ -102,13 +98,9 @@ pub(super) struct Stamp<'v> {
     pub(super) started: Instant,
 }
 
-impl<'v> Visit<'v> {
-    pub(super) fn stamp(&self) -> Stamp<'v> {
-        Stamp { route: self.route, mark: self.mark, started: self.started }
-    }
-
+impl Visit<'_> {
     fn seen(&self) -> Seen<'_> {
-        seen(self.origin, self.trusted, self.mark)
+        seen(self.origin, self.trusted, self.stamp.mark)
     }
 }
 
@@ -219,7 +211,8 @@ impl Service {
             let (mut parts, body) = request.into_parts();
             let shows = self.config.policy.pandium.proxy.is_some();
             let jar = if shows { Jar::take(&mut parts.headers) } else { Jar::default() };
-            let visit = Visit { parts: &parts, route, door, origin, trusted, mark, started, jar: &jar };
+            let stamp = Stamp { route, mark, started };
+            let visit = Visit { parts: &parts, stamp, door, origin, trusted, jar: &jar };
             match decide::screen(&self.config.policy, head(&parts, origin)) {
                 Ok(Screened::Pass(trusted)) => {
                     let request = Request::from_parts(parts, body);

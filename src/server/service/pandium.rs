@@ -95,7 +95,7 @@ impl<'s> Stage<'s> {
 
     fn away(&self, error: &ForwardError) -> Answered {
         let failure = Failure::of_pandium(error);
-        let id = &self.visit.mark.id;
+        let id = &self.visit.stamp.mark.id;
         tracing::warn!(code = failure.as_str(), request_id = %id, %error, "Pandium gave no answer");
         let response = reply::failure(failure, &self.visit.parts.headers, id);
         Answered::new(response, failure.as_str())
@@ -186,7 +186,8 @@ impl Service {
         if let Some(host) = decide::beside(policy, ask) {
             let unwritable =
                 |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
-            let response = reply::elsewhere(&visit.beside(host, ask), &visit.mark.id).map_err(unwritable)?;
+            let response =
+                reply::elsewhere(&visit.beside(host, ask), &visit.stamp.mark.id).map_err(unwritable)?;
             return Ok(Answered::new(response, "elsewhere"));
         }
         let account = decide::account(policy, ask, session)?;
@@ -194,7 +195,7 @@ impl Service {
         let minting = visit.minting(ask.target, ask.requested, account, session);
         let token = decide::mint(policy, minting)?;
         let bond = stage.key()?.bond(account.key.as_str(), &decide::subject(policy, minting)?);
-        self.recorder.minted(minting, visit.stamp());
+        self.recorder.minted(minting, visit.stamp);
         let number = Uuid::new_v4().simple().to_string();
         let seal = Seal::new(bond, number, ask.requested.unwrap_or_default());
         Ok(Answered { target: Some(ask.target.index), ..self.fetch(stage, &token, &seal).await })
@@ -223,7 +224,7 @@ impl Service {
         lines.extend(seal.tie(&view, manner).into_iter().chain(fetched.cookies));
         let mut response = fetched.answer;
         stage.dress(&mut response, (&view, seal), lines, |text| fetched.wanted.is_told(text));
-        reply::shown(&mut response, &visit.mark.id);
+        reply::shown(&mut response, &visit.stamp.mark.id);
         Answered::new(response, "minted")
     }
 

@@ -21,13 +21,13 @@ impl Service {
             Owner::App | Owner::Ours(_) => None,
         };
         if visit.door.or_else(reading) == Some(Door::Decision) {
-            let response = reply::refusal(refusal, headers, &visit.mark.id);
+            let response = reply::refusal(refusal, headers, &visit.stamp.mark.id);
             let index = target.map(|target| target.index);
             return Answered { response: reply::denial(response, code), code, target: index };
         }
         let response = match self.login(visit, target, refusal) {
-            Some(login) => reply::login(&login, headers, &visit.mark.id),
-            None => reply::refusal(refusal, headers, &visit.mark.id),
+            Some(login) => reply::login(&login, headers, &visit.stamp.mark.id),
+            None => reply::refusal(refusal, headers, &visit.stamp.mark.id),
         };
         Answered { response, code, target: target.map(|target| target.index) }
     }
