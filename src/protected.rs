@@ -109,6 +109,11 @@ impl Protected {
         &self.withheld
     }
 
+    /// Whether a name, in any case, is for us alone.
+    pub fn withholds(&self, name: &[u8]) -> bool {
+        self.withheld.iter().any(|own| is_named(name, own.as_str().as_bytes()))
+    }
+
     /// The protected names.
     pub fn names(&self) -> &[HeaderName] {
         &self.names
@@ -147,7 +152,7 @@ impl Protected {
             return Some(Breach::Nominated(name));
         }
         let (mut seen, mut doubled) = (0_u128, None);
-        let aliased = headers.find_name(|mark, name| {
+        let aliased = headers.find(|mark, name, _| {
             let (at, own, is_itself) = self.found(mark, name)?;
             if !is_itself {
                 return Some(own);
@@ -175,39 +180,34 @@ impl Protected {
             .map(|(_, own, _)| own)
     }
 
-    /// Removes every other spelling of a protected header.
-    pub fn strip_aliases(&self, headers: &mut HeaderMap) {
-        self.strip_where(headers, |standing| matches!(standing, Standing::Alias(_)));
-    }
-
     /// Removes every protected header, in every spelling.
     pub fn strip(&self, headers: &mut HeaderMap) {
-        self.strip_where(headers, |standing| standing != Standing::Free);
+        strip_where(headers, |name| self.standing(name) != Standing::Free);
     }
+}
 
-    fn strip_where(&self, headers: &mut HeaderMap, goes: impl Fn(Standing<'_>) -> bool) {
-        // Nearly always there is none, and nothing is allocated.
-        let found: Vec<HeaderName> =
-            headers.keys().filter(|name| goes(self.standing(name))).cloned().collect();
-        for name in found {
-            headers.remove(name);
-        }
+/// Removes each header whose name goes.
+pub fn strip_where(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
+    // Nearly always there is none, and nothing is allocated.
+    let found: Vec<HeaderName> = headers.keys().filter(|name| goes(name)).cloned().collect();
+    for name in found {
+        headers.remove(name);
     }
 }
 
 /// A set of marks.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Marks([u128; 2]);
+struct Marks([u64; 4]);
 
 impl Marks {
     fn add(&mut self, mark: u8) {
-        let [low, high] = &mut self.0;
-        *(if mark < 128 { low } else { high }) |= 1 << (mark % 128);
+        if let Some(bits) = self.0.get_mut(usize::from(mark >> 6)) {
+            *bits |= 1 << (mark & 63);
+        }
     }
 
     fn have(&self, mark: u8) -> bool {
-        let [low, high] = self.0;
-        (if mark < 128 { low } else { high }) & (1 << (mark % 128)) != 0
+        self.0.get(usize::from(mark >> 6)).is_some_and(|bits| bits & 1 << (mark & 63) != 0)
     }
 }
 

@@ -2,19 +2,32 @@
 
 use super::head::Reason;
 use super::spelling::{Spelling, write_fields};
-use http::{Request, Response, Version};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, Version};
 use std::io::Write as _;
 
 /// Writes the head of a request, with the empty line at its end. The target is written as it stands.
 pub fn write_request<B>(out: &mut Vec<u8>, request: &Request<B>) {
-    out.extend_from_slice(request.method().as_str().as_bytes());
-    out.push(b' ');
-    match request.uri().path_and_query() {
-        Some(target) => out.extend_from_slice(target.as_str().as_bytes()),
-        None => out.push(b'/'),
-    }
-    out.extend_from_slice(b" HTTP/1.1\r\n");
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    write_request_line(out, request.method(), target.as_bytes());
     write_fields(out, request.headers(), request.extensions().get::<Spelling>());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the first line of a request.
+pub fn write_request_line(out: &mut Vec<u8>, method: &Method, target: &[u8]) {
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(target);
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+}
+
+/// Writes a field.
+pub fn write_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -65,7 +65,7 @@ pub enum Came<T> {
     /// A request.
     Whole(Request<()>),
     /// What somebody made of it as it stood.
-    Answered(T),
+    AtOnce(T),
 }
 
 /// Takes the head of a request from the front of what came; none where its end has not come. It is taken
@@ -104,7 +104,7 @@ pub fn request<T>(
         ControlFlow::Continue(taken) => taken,
         ControlFlow::Break(answered) => {
             buffer.advance(length);
-            return Ok(Some(Came::Answered(answered)));
+            return Ok(Some(Came::AtOnce(answered)));
         }
     };
     let head = buffer.split_to(length).freeze();
@@ -262,7 +262,7 @@ mod tests {
             Came::Whole(read) => {
                 format!("{} {} {:?} {}", read.method(), read.uri(), read.version(), buffer.len())
             }
-            Came::Answered(()) => "answered".to_owned(),
+            Came::AtOnce(()) => "answered".to_owned(),
         }))
     }
 
@@ -304,7 +304,7 @@ mod tests {
             Some(format!("{} {} {:?} {}", head.method, head.target, head.version, lines.escape_ascii()))
         };
         let came = request(&mut buffer, BOUNDS, seen).unwrap();
-        let Some(Came::Answered(answered)) = came else { panic!("it was taken over") };
+        let Some(Came::AtOnce(answered)) = came else { panic!("it was taken over") };
         assert_eq!((answered.as_str(), &buffer[..]), ("GET /x HTTP/1.1 12", &b"GET /y"[..]));
         // Of half a head, and of one that cannot be read, nobody is asked.
         for bytes in ["GET /x HTTP/1.1\r\nHost: a\r\n", "GET /x HTTP/1.1\r\nA : b\r\n\r\n"] {

@@ -122,15 +122,16 @@ impl<'h> Lines<'h> {
         self.get(name).is_some()
     }
 
-    /// What is found first at the name of a line, in any case. Each has its mark.
-    pub fn find_name<T>(self, mut find: impl FnMut(u8, &'h [u8]) -> Option<T>) -> Option<T> {
+    /// What is found first in a line: in the mark of its name, the name in any case, and the value.
+    #[inline]
+    pub fn find<T>(self, mut find: impl FnMut(u8, &'h [u8], &'h [u8]) -> Option<T>) -> Option<T> {
         match self.0 {
-            Kept::Map(headers) => headers.iter().find_map(|(name, _)| {
+            Kept::Map(headers) => headers.iter().find_map(|(name, value)| {
                 let name = name.as_str().as_bytes();
-                find(mark(name), name)
+                find(mark(name), name, value.as_bytes())
             }),
             Kept::Here(lines, marks) => {
-                lines.iter().zip(marks).find_map(|(line, mark)| find(*mark, line.name.as_bytes()))
+                lines.iter().zip(marks).find_map(|(line, mark)| find(*mark, line.name.as_bytes(), line.value))
             }
         }
     }
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(here.one(&HeaderName::from_static("connection")), Some(&b""[..]));
         let lower = |lines: Lines<'_>| -> Vec<_> {
             let mut names = Vec::new();
-            lines.find_name(|of_name, name| {
+            lines.find(|of_name, name, _| {
                 assert_eq!(of_name, mark(name));
                 names.push(name.to_ascii_lowercase());
                 None::<()>
@@ -223,7 +224,7 @@ mod tests {
         };
         assert_eq!(lower(here), lower(map));
         let second =
-            |lines: Lines<'_>| lines.find_name(|_, name| (name[0] | 0x20 == b'm').then_some(name.len()));
+            |lines: Lines<'_>| lines.find(|_, name, _| (name[0] | 0x20 == b'm').then_some(name.len()));
         assert_eq!((second(here), second(map)), (Some(4), Some(4)));
     }
 

@@ -10,7 +10,7 @@ use super::overtaken::Overtaken;
 use super::pool::Pool;
 use crate::config::model::{Remote, Timeouts, Upstream};
 use crate::stream::Stream;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body as _;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -85,6 +85,9 @@ pub enum NoAnswer {
     Late(Duration),
 }
 
+/// A request that was begun over a connection that was used before, and of which nothing is sent.
+pub struct Begun(Box<Line>);
+
 impl Client {
     fn new(way: Way) -> Self {
         let (connector, pool) = (Connector::new(way.at.clone(), way.connect), Pool::new(way.keepalive));
@@ -121,6 +124,35 @@ impl Client {
                 return Box::pin(self.send_anew(|line| line.begin(request), activity)).await;
             };
             line.begin(request);
+            self.hear(line, repeatable, activity).await
+        }
+    }
+
+    /// Begins with a request that may be repeated, has no body, and whose head somebody writes; if there
+    /// is a connection that was used before.
+    pub fn begin(&self, method: &Method, write: impl FnOnce(&mut Vec<u8>)) -> Option<Begun> {
+        let mut line = self.pool.take()?;
+        line.begin_head(method, write);
+        Some(Begun(line))
+    }
+
+    /// Sends it, and waits for the head of its answer.
+    pub fn finish(
+        &self,
+        Begun(line): Begun,
+    ) -> impl Future<Output = Result<Response<Download>, NoAnswer>> + use<'_> {
+        self.hear(line, true, None)
+    }
+
+    /// Waits for the answer to what was begun over a connection that was used before.
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
+    fn hear<'s>(
+        &'s self,
+        mut line: Box<Line>,
+        repeatable: bool,
+        activity: Option<&'s Activity>,
+    ) -> impl Future<Output = Result<Response<Download>, NoAnswer>> + use<'s> {
+        async move {
             match self.within(activity, &mut line).await? {
                 Ok(answer) => Ok(self.receive(answer, line, activity)),
                 Err(fault) if line.may_go_again(&fault, repeatable) => {

@@ -2,11 +2,13 @@
 
 use super::arriving::Arriving;
 use super::body::{Activity, Body, BodyError, Trailers};
-use super::client::{Client, NoAnswer, is_timeout};
+use super::client::{Begun, Client, NoAnswer, is_timeout};
 use super::headers::{self, Seen};
 use super::inbound::Inbound;
 use super::tunnel::{Switch, Switched};
 use crate::config::model::Timeouts;
+use crate::http1::encode::write_request_line;
+use crate::http1::head::Glance;
 use crate::protected::Protected;
 use http::header::{Entry, HOST, HeaderValue, TRAILER};
 use http::request::Parts;
@@ -87,19 +89,58 @@ pub fn forward<'f>(
             let switch = switch.ok_or(ForwardError::Unasked)?;
             return Box::pin(accept_switch(answer, switch, passage.hidden)).await;
         }
-        let (mut parts, body) = answer.into_parts();
-        parts.version = Version::HTTP_11;
-        headers::prepare_response(&mut parts.headers, passage.hidden);
-        let trailers = if takes_trailers {
-            let protected = [Arc::clone(passage.protected), Arc::clone(passage.hidden)];
-            headers::strip_announcement(&mut parts.headers, &protected);
-            Trailers::Strip(protected)
-        } else {
-            parts.headers.remove(TRAILER);
-            Trailers::Drop
-        };
-        Ok(Response::from_parts(parts, Body::answer(body, passage.timeouts.stall, trailers)))
+        Ok(pass_back(answer, passage, takes_trailers))
     }
+}
+
+/// Whether a request can go on as it stands: it has no body, may be repeated, and nothing is in it that
+/// has to be thought about.
+pub fn is_plain(head: Glance<'_>) -> bool {
+    let Glance { method, target, version, lines } = head;
+    let goes_on = version == Version::HTTP_11 && method.is_idempotent() && target.starts_with('/');
+    goes_on && headers::is_plain(lines)
+}
+
+/// Begins to send such a request to the app, if there is a connection for it.
+pub fn begin(passage: &Passage<'_>, head: Glance<'_>, seen: &Seen<'_>) -> Option<Begun> {
+    let Glance { method, target, lines, .. } = head;
+    passage.client.begin(method, |out| {
+        write_request_line(out, method, target.as_bytes());
+        headers::write_plain(out, lines, passage.protected, seen);
+        out.extend_from_slice(b"\r\n");
+    })
+}
+
+/// Sends what was begun.
+#[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
+pub fn finish<'f>(
+    passage: &'f Passage<'_>,
+    begun: Begun,
+) -> impl Future<Output = Result<Response<Body>, ForwardError>> + use<'f> {
+    async move {
+        let answer = passage.client.finish(begun).await;
+        let answer = heed(answer.map(|answer| answer.map(Inbound::Line)))?;
+        if answer.status().as_u16() == 101 {
+            return Err(ForwardError::Unasked);
+        }
+        Ok(pass_back(answer, passage, false))
+    }
+}
+
+/// The app's answer as the visitor's.
+fn pass_back(answer: Response<Inbound>, passage: &Passage<'_>, takes_trailers: bool) -> Response<Body> {
+    let (mut parts, body) = answer.into_parts();
+    parts.version = Version::HTTP_11;
+    headers::prepare_response(&mut parts.headers, passage.hidden);
+    let trailers = if takes_trailers {
+        let protected = [Arc::clone(passage.protected), Arc::clone(passage.hidden)];
+        headers::strip_announcement(&mut parts.headers, &protected);
+        Trailers::Strip(protected)
+    } else {
+        parts.headers.remove(TRAILER);
+        Trailers::Drop
+    };
+    Response::from_parts(parts, Body::answer(body, passage.timeouts.stall, trailers))
 }
 
 /// A request whose head is ready, with a visitor's body as it comes, and how that is getting on.

@@ -1,11 +1,12 @@
 //! What a proxy does to header fields (RFC 9110 §7.6.1), and what it tells the app of the visitor.
 
-use crate::http1::lines::Lines;
-use crate::protected::{OWN, Protected, Standing};
+use crate::http1::encode::write_line;
+use crate::http1::lines::{Lines, mark};
+use crate::protected::{OWN, Protected, Standing, strip_where};
 use crate::telemetry::Mark;
 use crate::trust::TrustedPeer;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
+    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use http::{Method, Request, Version};
@@ -77,6 +78,24 @@ static DESCRIPTION: LazyLock<Protected> = LazyLock::new(|| {
 static FRAMING: LazyLock<Protected> =
     LazyLock::new(|| Protected::of_each([CONTENT_LENGTH, TRANSFER_ENCODING]));
 
+/// What a request does not have that goes on as it stands.
+static INTRICATE: LazyLock<Protected> = LazyLock::new(|| {
+    Protected::of_each([&*SELDOM, &*FRAMING].into_iter().flat_map(Protected::names).cloned())
+});
+
+/// A field of ours: by what it is found, and how it is written.
+struct Label {
+    name: HeaderName,
+    spelled: &'static str,
+}
+
+static FOR: Label = Label { name: X_FORWARDED_FOR, spelled: "X-Forwarded-For" };
+static PROTO: Label = Label { name: X_FORWARDED_PROTO, spelled: "X-Forwarded-Proto" };
+static NAME: Label = Label { name: X_FORWARDED_HOST, spelled: "X-Forwarded-Host" };
+static PORT: Label = Label { name: X_FORWARDED_PORT, spelled: "X-Forwarded-Port" };
+static ID: Label = Label { name: X_REQUEST_ID, spelled: "X-Request-Id" };
+static TRACE: Label = Label { name: TRACEPARENT, spelled: "Traceparent" };
+
 /// What we see of a request that the app cannot see.
 pub struct Seen<'a> {
     /// The other end of the socket as `X-Forwarded-For` has it, where that has an address.
@@ -98,18 +117,62 @@ pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Se
         // RFC 9110 §10.1.4: whoever sends TE has to nominate it.
         headers.insert(CONNECTION, HeaderValue::from_static("TE"));
     }
-    if seen.trusted.is_none() {
-        protected.strip(headers);
-        DESCRIPTION.strip(headers);
-    } else {
-        DESCRIPTION.strip_aliases(headers);
-    }
-    // What was said to us is not passed on.
-    for name in protected.withheld() {
-        headers.remove(name);
-    }
-    describe(headers, seen);
+    let mut said = Vec::with_capacity(DESCRIPTION.names().len());
+    describe((&*headers).into(), seen, |label, value| said.extend(field(label, value)));
+    strip_where(headers, |name| {
+        let name = name.as_str().as_bytes();
+        !goes_on(mark(name), name, protected, seen)
+    });
+    headers.extend(said);
     takes_trailers
+}
+
+fn field(label: &Label, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    // There is nothing in it that no header may hold.
+    Some((label.name.clone(), HeaderValue::from_bytes(value).ok()?))
+}
+
+/// Whether a request can go on as it stands: it says nothing of a body, and nothing that is for one
+/// connection, but how long that lasts.
+pub fn is_plain(lines: Lines<'_>) -> bool {
+    let is_intricate = |mark, name: &_, value: &[u8]| match INTRICATE.standing_of(mark, name) {
+        Standing::Free => false,
+        Standing::Protected(own) => *own != CONNECTION || !names_none(value),
+        Standing::Alias(_) => true,
+    };
+    lines.find(|mark, name, value| is_intricate(mark, name, value).then_some(())).is_none()
+}
+
+/// Writes the fields of such a request as those of one to the app, as [`prepare_request`] would make
+/// them.
+pub fn write_plain(out: &mut Vec<u8>, lines: Lines<'_>, protected: &Protected, seen: &Seen<'_>) {
+    let _: Option<()> = lines.find(|mark, name, value| {
+        if SELDOM.standing_of(mark, name) == Standing::Free && goes_on(mark, name, protected, seen) {
+            write_line(out, name, value);
+        }
+        None
+    });
+    describe(lines, seen, |label, value| write_line(out, label.spelled.as_bytes(), value));
+}
+
+/// Whether a visitor's field goes on to the app: not where only somebody trusted may say it, and not
+/// where we say it anew.
+fn goes_on(mark: u8, name: &[u8], protected: &Protected, seen: &Seen<'_>) -> bool {
+    let goes = match (DESCRIPTION.standing_of(mark, name), seen.trusted) {
+        (Standing::Free, None) => protected.standing_of(mark, name) == Standing::Free,
+        (Standing::Free, Some(_)) => true,
+        (Standing::Protected(own), Some(_)) => !is_said_anew(own, seen),
+        (Standing::Protected(_), None) | (Standing::Alias(_), _) => false,
+    };
+    // What was said to us is not passed on.
+    goes && !protected.withholds(name)
+}
+
+/// Whether we say this of each request. What belongs to a trace that is not told, or not understood,
+/// goes with it.
+fn is_said_anew(name: &HeaderName, seen: &Seen<'_>) -> bool {
+    let traced = [TRACEPARENT, TRACESTATE].contains(name) && seen.mark.trace.made().is_some();
+    traced || [X_FORWARDED_FOR, X_REQUEST_ID].contains(name)
 }
 
 /// Removes what is for one connection, and what we set on some requests: nobody else sets that on any.
@@ -157,11 +220,11 @@ pub fn describe_probe(headers: &mut HeaderMap, visitor: &HeaderMap, seen: &Seen<
     carry(&HOST);
     carry(&USER_AGENT);
     if seen.trusted.is_some() {
-        DESCRIPTION.names().iter().for_each(carry);
+        DESCRIPTION.names().iter().filter(|name| !is_said_anew(name, seen)).for_each(carry);
     }
-    describe(headers, seen);
+    describe(visitor.into(), seen, |label, value| headers.extend(field(label, value)));
     // A visitor of HTTP/1.0 need not name one.
-    keep_or_set(headers, HOST, Some(HeaderValue::from_static("")));
+    headers.entry(HOST).or_insert(HeaderValue::from_static(""));
 }
 
 /// Makes the app's header fields those of an answer to the visitor, `hidden` ones left out.
@@ -206,8 +269,8 @@ pub fn is_framed_plainly(headers: &HeaderMap) -> bool {
 /// Whether a header is there that an app which folds names would take for the length of the body, or
 /// its coding: `Transfer_Encoding`, say. To us it is none.
 pub fn resembles_framing(lines: Lines<'_>) -> bool {
-    let is_alias = |mark, name| matches!(FRAMING.standing_of(mark, name), Standing::Alias(_)).then_some(());
-    lines.find_name(is_alias).is_some()
+    let is_alias = |mark, name: &_| matches!(FRAMING.standing_of(mark, name), Standing::Alias(_));
+    lines.find(|mark, name, _| is_alias(mark, name).then_some(())).is_some()
 }
 
 /// Whether an answer's body is framed in one way alone. A length beside a transfer coding means
@@ -230,12 +293,7 @@ fn options<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item 
 
 /// `Connection` names what else goes. `Host` and the length stay: they belong to the message.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    // What most say there is no name of a field.
-    let is_usual = |value: &HeaderValue| {
-        let said = value.as_bytes();
-        said.eq_ignore_ascii_case(b"keep-alive") || said.eq_ignore_ascii_case(b"close")
-    };
-    if !headers.get_all(CONNECTION).iter().all(is_usual) {
+    if !headers.get_all(CONNECTION).iter().all(|said| names_none(said.as_bytes())) {
         for name in nominated(headers) {
             if name != HOST && name != CONTENT_LENGTH {
                 headers.remove(name);
@@ -247,31 +305,47 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether `Connection` says what most say there, which is no name of a field.
+fn names_none(said: &[u8]) -> bool {
+    said.eq_ignore_ascii_case(b"keep-alive") || said.eq_ignore_ascii_case(b"close")
+}
+
 /// The names in `Connection`: what is for the next one alone.
 pub fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     options(headers, &CONNECTION).filter_map(|option| HeaderName::from_bytes(option).ok()).collect()
 }
 
-/// `X-Forwarded-*`, the request's id and its trace: a trusted peer's are kept, anybody else's replaced.
-fn describe(headers: &mut HeaderMap, seen: &Seen<'_>) {
-    let before = seen.trusted.and_then(|_| joined(headers, &X_FORWARDED_FOR));
-    set(headers, X_FORWARDED_FOR, forwarded_for(before.as_deref(), seen.address));
-    keep_or_set(headers, X_FORWARDED_PROTO, Some(HeaderValue::from_static(seen.scheme)));
-    let host = headers.get(HOST).filter(|host| !host.is_empty()).cloned();
-    if seen.trusted.is_none() {
-        set(headers, X_FORWARDED_PORT, host.as_ref().and_then(|host| port(host, seen.scheme)));
+/// `X-Forwarded-*`, the request's id and its trace. What a trusted peer has said already is not said
+/// again.
+fn describe(lines: Lines<'_>, seen: &Seen<'_>, mut say: impl FnMut(&Label, &[u8])) {
+    let trusted = seen.trusted.is_some();
+    let is_said = |label: &Label| trusted && lines.has(&label.name);
+    let before = seen.trusted.and_then(|_| joined(lines, &X_FORWARDED_FOR));
+    match (before, seen.address) {
+        (None, None) => {}
+        (None, Some(address)) => say(&FOR, address.as_bytes()),
+        (Some(list), None) => say(&FOR, &list),
+        (Some(list), Some(address)) => say(&FOR, &[&list, &b", "[..], address.as_bytes()].concat()),
     }
-    keep_or_set(headers, X_FORWARDED_HOST, host);
-    headers.insert(X_REQUEST_ID, seen.mark.id.to_value());
+    if !is_said(&PROTO) {
+        say(&PROTO, seen.scheme.as_bytes());
+    }
+    if let Some(host) = lines.get(&HOST).filter(|host| !host.is_empty()) {
+        if !is_said(&NAME) {
+            say(&NAME, host);
+        }
+        if !trusted {
+            say(&PORT, port(host, seen.scheme));
+        }
+    }
+    say(&ID, seen.mark.id.as_str().as_bytes());
     if let Some(trace) = seen.mark.trace.made() {
-        headers.insert(TRACEPARENT, trace);
-        // It belongs to a trace that is not told, or not understood.
-        headers.remove(TRACESTATE);
+        say(&TRACE, &trace);
     }
 }
 
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
-    let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+fn joined(lines: Lines<'_>, name: &HeaderName) -> Option<Vec<u8>> {
+    let mut values = lines.all(name);
     let mut joined = values.next()?.to_vec();
     for value in values {
         joined.extend_from_slice(b", ");
@@ -280,21 +354,13 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     Some(joined)
 }
 
-fn forwarded_for(before: Option<&[u8]>, address: Option<&HeaderValue>) -> Option<HeaderValue> {
-    match (before, address) {
-        (None, address) => address.cloned(),
-        (Some(list), None) => HeaderValue::from_bytes(list).ok(),
-        (Some(list), Some(address)) => {
-            HeaderValue::from_bytes(&[list, b", ", address.as_bytes()].concat()).ok()
-        }
-    }
-}
-
-fn port(host: &HeaderValue, scheme: &str) -> Option<HeaderValue> {
-    let host = host.to_str().ok()?;
-    match host.rsplit_once(':') {
-        Some((_, port)) if !port.ends_with(']') => HeaderValue::from_str(port).ok(),
-        _ => Some(HeaderValue::from_static(if scheme == "https" { "443" } else { "80" })),
+/// The port that a visitor's `Host` names, or that which is meant where it names none.
+fn port<'h>(host: &'h [u8], scheme: &str) -> &'h [u8] {
+    let colon = memchr::memrchr(b':', host).and_then(|colon| host.get(colon + 1..));
+    match colon {
+        Some(port) if !port.ends_with(b"]") => port,
+        _ if scheme == "https" => b"443",
+        _ => b"80",
     }
 }
 
@@ -303,11 +369,5 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
     match value {
         Some(value) => drop(headers.insert(name, value)),
         None => drop(headers.remove(name)),
-    }
-}
-
-fn keep_or_set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
-    if let (Entry::Vacant(entry), Some(value)) = (headers.entry(name), value) {
-        entry.insert(value);
     }
 }

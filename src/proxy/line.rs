@@ -124,6 +124,14 @@ impl Line {
         self.upload = (framing != Framing::Nothing).then(|| request.into_body());
     }
 
+    /// Begins to send a request without a body, whose head somebody writes.
+    pub fn begin_head(&mut self, method: &Method, write: impl FnOnce(&mut Vec<u8>)) {
+        write(self.out.begin(Framing::Nothing));
+        self.method = method.clone();
+        self.heard = false;
+        self.upload = None;
+    }
+
     /// Begins with what another connection did not get across.
     pub fn begin_again(&mut self, dead: Self) {
         (self.alarm, self.out, self.upload, self.method) = (dead.alarm, dead.out, dead.upload, dead.method);

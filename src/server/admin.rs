@@ -2,7 +2,7 @@
 
 use super::decisions::POLICY;
 use super::record::Records;
-use super::reply::{self, CROSS_ORIGIN_RESOURCE_POLICY};
+use super::reply::{CROSS_ORIGIN_RESOURCE_POLICY, Form};
 use super::status::{Standing, Status};
 use crate::proxy::body::Body;
 use crate::proxy::headers::X_FORWARDED_FOR;
@@ -81,10 +81,9 @@ fn is_loopback(host: &str) -> bool {
 
 fn decisions<B>(request: &Request<B>, desk: &Desk) -> Response<Body> {
     let told = desk.records.decisions.tell();
-    let (body, kind) = if reply::wants_html(request.headers()) {
-        (told.page(), "text/html; charset=utf-8")
-    } else {
-        (told.json(), "application/json")
+    let (body, kind) = match Form::wanted(request.headers()) {
+        Form::Page => (told.page(), "text/html; charset=utf-8"),
+        Form::Problem => (told.json(), "application/json"),
     };
     let mut answer = text(StatusCode::OK, body);
     let headers = answer.headers_mut();

@@ -5,10 +5,9 @@
 //! a request that has begun keeps the service that it began with.
 
 use super::connection::Origin;
-use super::handler::Handler;
+use super::handler::{AtOnce, Handler};
 use super::record::Records;
-use super::reply::Redirect;
-use super::service::Service;
+use super::service::{Passing, Service};
 use super::status::Generation;
 use crate::config::Config;
 use crate::config::model::From;
@@ -90,7 +89,7 @@ impl Post {
         post
     }
 
-    /// The newest service. The lock is the worker's own, and nobody holds it for longer than this.
+    /// The newest service. The lock is the worker's own, and nobody holds it for longer than a head takes.
     pub fn service(&self) -> Arc<Service> {
         Arc::clone(&self.lock())
     }
@@ -109,8 +108,14 @@ impl Post {
 }
 
 impl Handler for Arc<Post> {
-    fn at_once(&self, origin: &Origin, head: Glance<'_>) -> Option<Redirect> {
-        self.service().at_once(origin, head)
+    type Passing = Passing;
+
+    fn at_once(&self, origin: &Origin, head: Glance<'_>) -> Option<AtOnce<Passing>> {
+        Service::at_once(&self.lock(), origin, head)
+    }
+
+    fn finish(&self, passing: Passing) -> impl Future<Output = Response<Body>> + Send {
+        passing.finish()
     }
 
     fn answer(

@@ -6,15 +6,29 @@ use crate::http1::head::Glance;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use http::{Request, Response};
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
+/// What was made of a request from its head as it stands.
+pub enum AtOnce<P> {
+    /// Its answer.
+    Redirect(Redirect),
+    /// One to the app.
+    Passing(P),
+}
+
 /// Answers requests, of any number at the same time.
 pub trait Handler: Clone + Send + Sync + 'static {
-    /// Answers a request without a body from its head as it stands, where nothing has to be waited for.
-    /// Where it does, or where anything is wrong, nothing has happened, and [`answer`](Self::answer) is
-    /// asked.
-    fn at_once(&self, origin: &Origin, head: Glance<'_>) -> Option<Redirect>;
+    /// A request that was begun with before it was taken over.
+    type Passing: Send;
+
+    /// Begins with a request without a body from its head as it stands. Where that cannot be done, or
+    /// anything is wrong, nothing has happened, and [`answer`](Self::answer) is asked.
+    fn at_once(&self, origin: &Origin, head: Glance<'_>) -> Option<AtOnce<Self::Passing>>;
+
+    /// Answers a request that was begun with.
+    fn finish(&self, passing: Self::Passing) -> impl Future<Output = Response<Body>> + Send;
 
     /// Answers a request.
     fn answer(
@@ -30,8 +44,14 @@ where
     H: Fn(Arc<Origin>, Request<Arriving>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send,
 {
-    fn at_once(&self, _: &Origin, _: Glance<'_>) -> Option<Redirect> {
+    type Passing = Infallible;
+
+    fn at_once(&self, _: &Origin, _: Glance<'_>) -> Option<AtOnce<Infallible>> {
         None
+    }
+
+    async fn finish(&self, never: Infallible) -> Response<Body> {
+        match never {}
     }
 
     fn answer(

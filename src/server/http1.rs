@@ -23,7 +23,7 @@ mod presence;
 pub use parked::Parked;
 
 use super::connection::{Bounds, Origin, Phase, ends};
-use super::handler::Handler;
+use super::handler::{AtOnce, Handler};
 use super::reply::{self, Redirect};
 use crate::http1::framing::{self, Length};
 use crate::http1::head::{self, BadHead, Came, Glance};
@@ -98,10 +98,10 @@ fn awaits_word(request: &Request<()>) -> bool {
 
 /// What comes next on a connection.
 #[allow(clippy::large_enum_variant, reason = "each is taken apart at once, and nearly all are the large one")]
-enum Next {
+enum Next<P> {
     Request(Request<()>),
-    /// One that was answered at once.
-    Answered(Asked, Redirect),
+    /// One that was looked at as it stood.
+    AtOnce(Asked, AtOnce<P>),
     Bad(BadHead),
     Rest,
     Over,
@@ -164,7 +164,10 @@ where
                     let asked = Asked::of(request.version(), request.method(), request.headers());
                     (asked, self.exchange(asked, request).await)
                 }
-                Next::Answered(asked, redirect) => (asked, self.send_on(asked, &redirect).await),
+                Next::AtOnce(asked, AtOnce::Redirect(redirect)) => {
+                    (asked, self.send_on(asked, &redirect).await)
+                }
+                Next::AtOnce(asked, AtOnce::Passing(passing)) => (asked, self.finish(asked, passing).await),
                 Next::Bad(bad) => {
                     tracing::debug!(peer = %self.origin.peer, %bad, "connection ended");
                     // Whoever takes no answer gets none.
@@ -194,12 +197,16 @@ where
         }
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>, ending: Pin<&mut impl Future<Output = ()>>) -> Poll<Next> {
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        ending: Pin<&mut impl Future<Output = ()>>,
+    ) -> Poll<Next<H::Passing>> {
         let bounds = answer::head_bounds(self.bounds.limits);
         let mut side = self.visitor.look();
         let at_once = |head: Glance<'_>| {
-            let redirect = self.handler.at_once(self.origin, head)?;
-            Some((Asked::of(head.version, head.method, head.lines), redirect))
+            let made = self.handler.at_once(self.origin, head)?;
+            Some((Asked::of(head.version, head.method, head.lines), made))
         };
         loop {
             match head::request(side.read(), bounds, at_once) {
@@ -207,7 +214,7 @@ where
                     self.clock.begin();
                     return Poll::Ready(match came {
                         Came::Whole(request) => Next::Request(request),
-                        Came::Answered((asked, redirect)) => Next::Answered(asked, redirect),
+                        Came::AtOnce((asked, made)) => Next::AtOnce(asked, made),
                     });
                 }
                 Ok(None) => {}
@@ -241,17 +248,31 @@ where
             }
             Err(_) => return self.refuse(BadHead::Malformed).await,
         };
-        self.presence.begin();
-        let answer = {
-            let mut answer = pin!(self.handler.answer(Arc::clone(self.origin), request.map(|()| body)));
-            let gone = |()| Err(Broken::Gone);
-            poll_fn(|cx| match answer.as_mut().poll(cx) {
-                Poll::Ready(answer) => Poll::Ready(Ok(answer)),
-                Poll::Pending => self.presence.poll(cx, &mut self.visitor.look(), !asked.old).map(gone),
-            })
-            .await?
-        };
+        let answer = self.handler.answer(Arc::clone(self.origin), request.map(|()| body));
+        let answer = self.wait(asked, answer).await?;
         self.send(asked, answer).await
+    }
+
+    /// Has a request answered that was begun with.
+    async fn finish(&mut self, asked: Asked, passing: H::Passing) -> Result<Then, Broken> {
+        let answer = self.wait(asked, self.handler.finish(passing)).await?;
+        self.send(asked, answer).await
+    }
+
+    /// Waits for an answer, as long as there is somebody to take it.
+    async fn wait(
+        &mut self,
+        asked: Asked,
+        answer: impl Future<Output = Response<Body>>,
+    ) -> Result<Response<Body>, Broken> {
+        self.presence.begin();
+        let mut answer = pin!(answer);
+        let gone = |()| Err(Broken::Gone);
+        poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+            Poll::Pending => self.presence.poll(cx, &mut self.visitor.look(), !asked.old).map(gone),
+        })
+        .await
     }
 
     /// Sends a visitor on who can be sent at once.

@@ -2,6 +2,7 @@
 
 use super::page;
 use crate::http1::head::BadHead;
+use crate::http1::lines::Lines;
 use crate::protected::OWN;
 use crate::proxy::body::Body;
 use crate::proxy::forward::ForwardError;
@@ -117,10 +118,27 @@ fn status(refusal: &Refusal) -> StatusCode {
     }
 }
 
+/// What an answer of ours is for whoever asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A page, for whoever takes HTML.
+    Page,
+    /// A problem (RFC 9457), for everybody else.
+    Problem,
+}
+
+impl Form {
+    /// What whoever sends these header fields takes.
+    pub fn wanted<'h>(lines: impl Into<Lines<'h>>) -> Self {
+        let is_html = |accept: &[u8]| memchr::memmem::find(accept, b"text/html").is_some();
+        if lines.into().all(&ACCEPT).any(is_html) { Self::Page } else { Self::Problem }
+    }
+}
+
 /// The answer to a refused request.
-pub fn refusal(refusal: &Refusal, headers: &HeaderMap, id: &RequestId) -> Response<Body> {
+pub fn refusal(refusal: &Refusal, form: Form, id: &RequestId) -> Response<Body> {
     let who = if refusal.evidence.stale { page::Who::Browser } else { page::Who::Nobody };
-    let mut answer = told(status(refusal), refusal.code.as_str(), who, headers, id);
+    let mut answer = told(status(refusal), refusal.code.as_str(), who, form, id);
     if refusal.code == Code::MethodNotAllowed {
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
     }
@@ -128,10 +146,10 @@ pub fn refusal(refusal: &Refusal, headers: &HeaderMap, id: &RequestId) -> Respon
 }
 
 /// The answer where the app has none.
-pub fn failure(failure: Failure, headers: &HeaderMap, id: &RequestId) -> Response<Body> {
+pub fn failure(failure: Failure, form: Form, id: &RequestId) -> Response<Body> {
     let of_pandium = matches!(failure, Failure::PandiumAway | Failure::PandiumLate);
     let who = if of_pandium { page::Who::Pandium } else { page::Who::Nobody };
-    let mut answer = told(failure.status(), failure.as_str(), who, headers, id);
+    let mut answer = told(failure.status(), failure.as_str(), who, form, id);
     // What is left of a broken body cannot be told from a next request.
     if matches!(failure, Failure::VisitorLate | Failure::VisitorBroken) {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -262,24 +280,25 @@ fn dress_page(headers: &mut HeaderMap) {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
 }
 
-/// A page for whoever takes HTML, a problem (RFC 9457) for everybody else.
 fn told(
     status: StatusCode,
     code: &'static str,
     who: page::Who,
-    asked: &HeaderMap,
+    form: Form,
     id: &RequestId,
 ) -> Response<Body> {
-    let html = wants_html(asked);
-    let text = if html { page::refusal(status, code, who, id) } else { problem(status, code, who, id) };
     let mut answer = bare(status, id);
-    *answer.body_mut() = Body::full(text);
-    let headers = answer.headers_mut();
-    if html {
-        dress_page(headers);
-    } else {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    match form {
+        Form::Page => {
+            *answer.body_mut() = Body::full(page::refusal(status, code, who, id));
+            dress_page(answer.headers_mut());
+        }
+        Form::Problem => {
+            *answer.body_mut() = Body::full(problem(status, code, who, id));
+            let headers = answer.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        }
     }
     answer
 }
@@ -300,12 +319,6 @@ fn bare(status: StatusCode, id: &RequestId) -> Response<Body> {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_REQUEST_ID, id.to_value());
     answer
-}
-
-/// Whether whoever asks takes HTML.
-pub fn wants_html(headers: &HeaderMap) -> bool {
-    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.any(|accept| accept.contains("text/html"))
 }
 
 fn problem(status: StatusCode, code: &str, who: page::Who, id: &RequestId) -> String {

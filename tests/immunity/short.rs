@@ -1,5 +1,5 @@
-//! A token is minted from the lines of a head as they stand, or from a request that was taken over: one
-//! rule, or a header could mean another tenant on one of the two ways.
+//! A token is minted, and a request passed on, from the lines of a head as they stand, or from a request
+//! that was taken over: one rule, or a header could mean another tenant on one of the two ways.
 
 use crate::harness::{
     App, Message, OTHER_SECRET, SECRET, STRANGER, TRUSTED, Visitor, changed, claims_under, fixture, load,
@@ -7,9 +7,13 @@ use crate::harness::{
 };
 use crate::spelling::PROTECTED;
 use bytes::BytesMut;
-use pandium_sidecar::http1::head::{self, Bounds, Came};
+use http::Request;
+use http_body_util::BodyExt as _;
+use pandium_sidecar::http1::head::{self, Bounds, Came, Glance};
+use pandium_sidecar::proxy::arriving::Arriving;
 use pandium_sidecar::server::connection::Origin;
 use pandium_sidecar::server::edition::Edition;
+use pandium_sidecar::server::handler::AtOnce;
 use pandium_sidecar::server::record::Records;
 use pandium_sidecar::server::room::Room;
 use pandium_sidecar::server::service::Service;
@@ -139,25 +143,141 @@ async fn the_short_way_and_the_long_way_lead_to_the_same() {
     }
 }
 
+/// Lines of which each makes something of its own of what passes.
+fn passing_lines() -> Vec<String> {
+    let mut lines = lines();
+    let more = [
+        "X-Forwarded-For: 10.0.0.9",
+        "x-forwarded-for: 10.0.0.8, 10.0.0.7",
+        "X_Forwarded_For: 10.0.0.6",
+        "X-Forwarded-Proto: https",
+        "X-Forwarded-Host: other.test",
+        "X-Forwarded-Port: 8443",
+        "Forwarded: for=10.0.0.9",
+        "Tracestate: a=1",
+        "Trace_Parent: x",
+        "X-Pandium-Token: x",
+        "x_pandium_url: x",
+        "TE: trailers",
+        "Trailer: X-Sum",
+        "Keep-Alive: timeout=5",
+        "Keep_Alive: 5",
+        "Proxy-Connection: keep-alive",
+        "Proxy-Authorization: Basic eA==",
+        "Connection: Keep-Alive",
+        "Connection: close, X-Other",
+        "connection:",
+        "Connection: upgrade",
+        "HTTP2-Settings: AAMAAABk",
+        "x-oDD-case:   spaced out  ",
+        "X-Empty:",
+        "X-Latin: \u{e9}",
+        "X-Other: 1",
+    ];
+    lines.extend(more.map(str::to_owned));
+    lines
+}
+
+/// What the app saw, but for what differs from one request to the next.
+fn told(seen: &Message) -> Vec<String> {
+    let ours = ["x-forwarded-", "x-request-id", "traceparent"];
+    let line = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        let is_ours = ours.iter().any(|own| name.to_ascii_lowercase().starts_with(own));
+        let name = if is_ours { name.to_ascii_lowercase() } else { name.to_owned() };
+        let value = value.trim();
+        let is_made = name == "x-request-id" && value.len() == 36
+            || name == "traceparent" && !value.contains("4bf92f3577b34da6a3ce929d0e0e4736");
+        let value = if is_made { "made" } else { value };
+        (!name.eq_ignore_ascii_case("content-length")).then(|| format!("{name}: {value}"))
+    };
+    let mut lines: Vec<_> = seen.head.lines().skip(1).filter_map(line).collect();
+    lines.sort();
+    lines.insert(0, seen.first_line().to_owned());
+    lines
+}
+
+/// Sends it, and returns the answer and what the app saw.
+async fn pass(app: &App, visitor: &mut Visitor, lines: &[&str]) -> (Message, Option<Vec<String>>) {
+    let before = app.count();
+    let answer = visitor.get("/page%2f?a=1&b", lines).await;
+    (answer, (app.count() > before).then(|| told(&app.last())))
+}
+
+#[tokio::test]
+async fn what_passes_is_the_same_on_the_short_way_and_the_long_way() {
+    let (lines, secret) = (passing_lines(), format!("X-Secret: {OTHER_SECRET}"));
+    for (at, file) in FILES.into_iter().enumerate() {
+        let (app, sidecar) = pair_with(file).await;
+        let (mut friend, mut stranger) = (sidecar.visitor(TRUSTED), sidecar.visitor(STRANGER));
+        // There has to be a connection that was used before.
+        friend.get("/", &[]).await;
+        let (mut passed, mut refused) = (0, 0);
+        for one in &lines {
+            for other in
+                ["X-Other: 2", &secret, "X-Tenant-Id: acme", "X-Forwarded-For: 10.0.0.5", "Cookie: a=b"]
+            {
+                for visitor in [&mut friend, &mut stranger] {
+                    let short = pass(&app, visitor, &[one, other]).await;
+                    let long = pass(&app, visitor, &[one, other, LONG_WAY]).await;
+                    assert_eq!(gist(&short.0), gist(&long.0), "file {at}: {one:?} {other:?}");
+                    assert_eq!(short.1, long.1, "file {at}: {one:?} {other:?}");
+                    *(if short.1.is_some() { &mut passed } else { &mut refused }) += 1;
+                }
+            }
+        }
+        assert!(passed > 300 && refused > 30, "file {at}: {passed} {refused}");
+    }
+}
+
+/// Which way a head goes, where there is a connection to the app that was used before.
+struct Ways {
+    service: Arc<Service>,
+    _app: App,
+}
+
+const BOUNDS: Bounds = Bounds { bytes: 1 << 16, fields: 200 };
+
+impl Ways {
+    async fn of(changes: &[(&str, &str)]) -> Self {
+        let app = App::start().await;
+        let loaded = load(&changed(&fixture(app.address), changes)).unwrap();
+        let edition = Edition::first(loaded.config, Arc::new(Records::new(Room::new(1))));
+        Self { service: Arc::new(Service::new(&edition, None)), _app: app }
+    }
+
+    /// Has the app answer a request, whose connection stays.
+    async fn warm(&self) {
+        let origin = Origin::new(Peer::Ip(TRUSTED.parse().unwrap()), None);
+        let request = Request::get("/").header("host", "app.test").body(Arriving::nothing()).unwrap();
+        let answer = self.service.answer(&origin, request).await;
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+    }
+
+    /// What the head of a request comes to, in a word.
+    fn way(&self, from: &str, request: &str, lines: &str) -> &'static str {
+        let origin = Origin::new(Peer::Ip(from.parse().unwrap()), None);
+        let head = format!("{request}\r\nHost: app.test\r\nX-Tenant-Id: acme\r\n{lines}\r\n");
+        let at_once = |head: Glance<'_>| self.service.at_once(&origin, head);
+        match head::request(&mut BytesMut::from(&*head), BOUNDS, at_once).unwrap() {
+            Some(Came::AtOnce(AtOnce::Redirect(_))) => "minted",
+            Some(Came::AtOnce(AtOnce::Passing(_))) => "passing",
+            Some(Came::Whole(_)) => "taken over",
+            None => "nothing",
+        }
+    }
+}
+
 /// The answer does not tell which way it came, so the service is asked itself.
 #[tokio::test]
 async fn only_a_mint_without_a_word_of_a_body_goes_the_short_way() {
     let routes =
         "routes: { link: { path: /link/:integration }, decision: { path: /decide/:integration } }\nlog:";
-    let loaded = load(&changed(&fixture(App::start().await.address), &[("log:", routes)])).unwrap();
-    let edition = Edition::first(loaded.config, Arc::new(Records::new(Room::new(1))));
-    let service = Service::new(&edition, None);
-    let bounds = Bounds { bytes: 1 << 16, fields: 200 };
-    let is_short = |from: &str, request: &str, lines: &str| {
-        let origin = Origin::new(Peer::Ip(from.parse().unwrap()), None);
-        let head = format!("{request}\r\nHost: app.test\r\nX-Tenant-Id: acme\r\n{lines}\r\n");
-        let came = head::request(&mut BytesMut::from(&*head), bounds, |head| service.at_once(&origin, head));
-        matches!(came.unwrap(), Some(Came::Answered(_)))
-    };
+    let ways = Ways::of(&[("log:", routes)]).await;
     let install = "GET /pandium/install/gwt2hs HTTP/1.1";
     for lines in ["", "Connection: close\r\n", "Expect: 100-continue\r\n", "X-Content-Length: 5\r\n"] {
-        assert!(is_short(TRUSTED, install, lines), "{lines:?}");
-        assert!(!is_short(STRANGER, install, lines), "{lines:?}");
+        assert_eq!(ways.way(TRUSTED, install, lines), "minted", "{lines:?}");
+        assert_eq!(ways.way(STRANGER, install, lines), "taken over", "{lines:?}");
     }
     let many = "X-A: b\r\n".repeat(120);
     for lines in [
@@ -169,7 +289,7 @@ async fn only_a_mint_without_a_word_of_a_body_goes_the_short_way() {
         "X-Tenant-Id: twice\r\n",
         &many,
     ] {
-        assert!(!is_short(TRUSTED, install, lines), "{lines:?}");
+        assert_eq!(ways.way(TRUSTED, install, lines), "taken over", "{lines:?}");
     }
     for request in [
         "GET /pandium/install/gwt2hs HTTP/1.0",
@@ -178,8 +298,68 @@ async fn only_a_mint_without_a_word_of_a_body_goes_the_short_way() {
         "GET /pandium/install/other HTTP/1.1",
         "GET /link/gwt2hs HTTP/1.1",
         "GET /decide/gwt2hs HTTP/1.1",
-        "GET / HTTP/1.1",
     ] {
-        assert!(!is_short(TRUSTED, request, ""), "{request}");
+        assert_eq!(ways.way(TRUSTED, request, ""), "taken over", "{request}");
     }
+}
+
+#[tokio::test]
+async fn only_what_needs_no_thought_passes_as_it_stands() {
+    let ways = Ways::of(&[]).await;
+    let page = "GET /page?a=1 HTTP/1.1";
+    assert_eq!(ways.way(TRUSTED, page, ""), "taken over", "over a new connection");
+    for lines in ["", "Connection: close\r\n", "connection: Keep-Alive\r\n", "X_Tenant: 1\r\nX-User: a\r\n"] {
+        for from in [TRUSTED, STRANGER] {
+            ways.warm().await;
+            assert_eq!(ways.way(from, page, lines), "passing", "{lines:?}");
+        }
+    }
+    for request in ["HEAD / HTTP/1.1", "OPTIONS /x HTTP/1.1", "DELETE //x/.. HTTP/1.1"] {
+        ways.warm().await;
+        assert_eq!(ways.way(TRUSTED, request, ""), "passing", "{request}");
+    }
+    ways.warm().await;
+    for lines in [
+        "Content-Length: 0\r\n",
+        "Content_Length: 5\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Connection: close, x\r\n",
+        "Connection: upgrade\r\nUpgrade: websocket\r\n",
+        "Upgrade: websocket\r\n",
+        "TE: trailers\r\n",
+        "Trailer: x\r\n",
+        "Expect: 100-continue\r\n",
+        "Keep_Alive: x\r\n",
+        "Proxy-Authorization: x\r\n",
+        "X-Pandium-Token: x\r\n",
+        "X_Tenant_Id: aliased\r\n",
+        "X-Tenant-Id: twice\r\n",
+        "Host: second.test\r\n",
+    ] {
+        assert_eq!(ways.way(TRUSTED, page, lines), "taken over", "{lines:?}");
+    }
+    for request in [
+        "GET /page HTTP/1.0",
+        "POST /page HTTP/1.1",
+        "PATCH /page HTTP/1.1",
+        "CONNECT app.test:80 HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+        "GET http://app.test/page HTTP/1.1",
+        "GET /pandium/install/../x HTTP/1.1",
+        "GET /%70andium/install/gwt2hs HTTP/1.1",
+    ] {
+        assert_eq!(ways.way(TRUSTED, request, ""), "taken over", "{request}");
+    }
+    // The connection was nobody's all the while.
+    assert_eq!(ways.way(TRUSTED, page, ""), "passing");
+}
+
+#[tokio::test]
+async fn where_pandiums_pages_are_shown_all_cookies_are_looked_at() {
+    let pages = "environment: sandbox\n  proxy: { mount: path, prefix: /pages, same_origin: accepted }";
+    let other = ("connector_name: crm", "deliver: proxy, connector_name: crm");
+    let ways = Ways::of(&[("environment: sandbox", pages), other]).await;
+    ways.warm().await;
+    assert_eq!(ways.way(TRUSTED, "GET /page HTTP/1.1", ""), "taken over");
+    assert_eq!(ways.way(TRUSTED, "GET /pandium/install/gwt2hs HTTP/1.1", ""), "taken over");
 }

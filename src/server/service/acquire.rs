@@ -141,7 +141,7 @@ impl Service {
                 let failure = Failure::from(&error);
                 tracing::warn!(code = failure.as_str(), request_id = %visit.stamp.mark.id, %error, "not handed off");
                 if matches!(failure, Failure::VisitorLate | Failure::VisitorBroken) {
-                    let response = reply::failure(failure, &visit.parts.headers, &visit.stamp.mark.id);
+                    let response = reply::failure(failure, visit.form(), &visit.stamp.mark.id);
                     return Answered::new(response, failure.as_str());
                 }
                 let late = failure == Failure::Late;

@@ -1,25 +1,30 @@
-//! Visitors who are sent to Pandium at once: their session stands on the request, and nobody has to be
-//! asked. Their requests are answered from the lines of the head where they stand.
+//! Requests that are looked at as they stand, and go the short way.
 //!
-//! The rules are those of every other way here: `decide`, `session` and `token` read lines, however they
-//! are kept. What is not a token is none of this module's business: it leaves no trace, and the request
-//! goes the long way, where it is refused, and told why.
+//! Visitors who are sent to Pandium at once: their session stands on the request, and nobody has to be
+//! asked. And what passes to the app with nothing about it that has to be thought about (`passing`).
+//!
+//! The rules are those of every other way here: `decide`, `session`, `token` and `proxy` read lines,
+//! however they are kept. All else is none of this module's business: it leaves no trace, and the request
+//! goes the long way, where it may be refused, and told why.
 
 use super::pandium::by_proxy;
+use super::passing::Passing;
 use super::{Service, Stamp, mark};
 use crate::config::model::From;
 use crate::decide::{self, Head, Screened};
 use crate::http1::head::Glance;
 use crate::http1::lines::Lines;
 use crate::proxy::headers::resembles_framing;
-use crate::route::Door;
+use crate::route::{Door, Route};
 use crate::server::connection::Origin;
+use crate::server::handler::AtOnce;
 use crate::server::metrics::Outcome;
 use crate::server::reply::Redirect;
 use crate::session;
 use crate::token::TenantToken;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{StatusCode, Uri, Version};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Whether it is told in one way alone that there is no body: by no word of one.
@@ -28,13 +33,20 @@ fn is_bare(lines: Lines<'_>) -> bool {
 }
 
 impl Service {
+    /// What can be made of a request from its head as it stands.
+    pub fn at_once(self: &Arc<Self>, origin: &Origin, head: Glance<'_>) -> Option<AtOnce<Passing>> {
+        let path = head.target.split('?').next().unwrap_or_default();
+        let mut routes = self.config.policy.routes.iter().enumerate();
+        match routes.find(|(_, route)| route.owns(path)) {
+            Some(owner) => self.redirect(origin, head, owner).map(AtOnce::Redirect),
+            None => self.begin(origin, head).map(AtOnce::Passing),
+        }
+    }
+
     /// The way to Pandium, for a visitor who gets a token of what this head says.
-    pub fn at_once(&self, origin: &Origin, head: Glance<'_>) -> Option<Redirect> {
+    fn redirect(&self, origin: &Origin, head: Glance<'_>, owner: (usize, &Route)) -> Option<Redirect> {
         let policy = &self.config.policy;
-        let Glance { method, target, version, lines } = head;
-        let path = target.split('?').next().unwrap_or_default();
-        let mut routes = policy.routes.iter().enumerate();
-        let (index, route) = routes.find(|(_, route)| route.owns(path))?;
+        let (Glance { method, target, version, lines }, (index, route)) = (head, owner);
         let is_redirect = matches!(route.door, Door::Install | Door::Marketplace);
         let is_alone = policy.from == From::Headers && policy.pandium.proxy.is_none();
         if !is_redirect || !is_alone || version != Version::HTTP_11 || !is_bare(lines) {

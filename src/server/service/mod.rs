@@ -6,16 +6,18 @@ mod acquire;
 mod at_once;
 mod deliver;
 mod pandium;
+mod passing;
 mod pending;
 mod refuse;
 
 use self::acquire::Wish;
+pub use self::passing::Passing;
 use self::pending::Pending;
 use super::connection::Origin;
 use super::edition::Edition;
 use super::metrics::Heard;
 use super::record::Recorder;
-use super::reply::{self, Failure};
+use super::reply::{self, Failure, Form};
 use crate::config::Config;
 use crate::config::model::{From, Policy, Probe};
 use crate::decide::{self, Head, Screened};
@@ -34,7 +36,7 @@ use crate::route::{Door, Route};
 use crate::session::jwks;
 use crate::telemetry::{Mark, RequestId};
 use crate::trust::TrustedPeer;
-use http::header::{ACCEPT, HeaderMap};
+use http::header::HeaderMap;
 use http::request::Parts;
 use http::{Request, Response, Uri};
 use std::future::Future;
@@ -101,6 +103,10 @@ pub(super) struct Stamp<'v> {
 impl Visit<'_> {
     fn seen(&self) -> Seen<'_> {
         seen(self.origin, self.trusted, self.stamp.mark)
+    }
+
+    fn form(&self) -> Form {
+        Form::wanted(&self.parts.headers)
     }
 }
 
@@ -203,7 +209,8 @@ impl Service {
             if !is_framed_plainly(request.headers()) || resembles_framing(request.headers().into()) {
                 let failure = Failure::VisitorBroken;
                 tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's framing");
-                let (response, code) = (reply::failure(failure, request.headers(), id), failure.as_str());
+                let form = Form::wanted(request.headers());
+                let (response, code) = (reply::failure(failure, form, id), failure.as_str());
                 // A proxy that asks for a decision understands yes and no.
                 let denied = door == Some(Door::Decision);
                 return Answered::new(if denied { reply::denial(response, code) } else { response }, code);
@@ -236,21 +243,22 @@ impl Service {
         id: &RequestId,
     ) -> impl Future<Output = Answered> {
         async move {
-            let asked = request.headers().get(ACCEPT).cloned();
-            let failed = |failure: Failure| {
-                let headers = asked.map(|accept| (ACCEPT, accept)).into_iter().collect();
-                Answered::new(reply::failure(failure, &headers, id), failure.as_str())
-            };
-            let Some(client) = &self.client else { return failed(Failure::NoApp) };
+            let form = Form::wanted(request.headers());
+            let Some(client) = &self.client else { return failed(Failure::NoApp, form, id) };
             let answer = forward(&self.passage(client, &self.hidden), request, seen, switch).await;
-            self.count_heard(&answer);
-            match answer {
-                Ok(response) => Answered::new(response, "passed"),
-                Err(error) => {
-                    let failure = Failure::from(&error);
-                    tracing::warn!(code = failure.as_str(), request_id = %id, %error, "not passed");
-                    failed(failure)
-                }
+            self.passed(answer, form, id)
+        }
+    }
+
+    /// What became of a request that went to the app.
+    fn passed(&self, answer: Result<Response<Body>, ForwardError>, form: Form, id: &RequestId) -> Answered {
+        self.count_heard(&answer);
+        match answer {
+            Ok(response) => Answered::new(response, "passed"),
+            Err(error) => {
+                let failure = Failure::from(&error);
+                tracing::warn!(code = failure.as_str(), request_id = %id, %error, "not passed");
+                failed(failure, form, id)
             }
         }
     }
@@ -268,6 +276,10 @@ impl Service {
     fn passage<'s>(&'s self, client: &'s Client, hidden: &'s Arc<Protected>) -> Passage<'s> {
         Passage { client, protected: &self.protected, hidden, timeouts: &self.config.timeouts }
     }
+}
+
+fn failed(failure: Failure, form: Form, id: &RequestId) -> Answered {
+    Answered::new(reply::failure(failure, form, id), failure.as_str())
 }
 
 /// With `from: headers` the fields' headers are the request's, and the app's answers are its own.

@@ -97,7 +97,7 @@ impl<'s> Stage<'s> {
         let failure = Failure::of_pandium(error);
         let id = &self.visit.stamp.mark.id;
         tracing::warn!(code = failure.as_str(), request_id = %id, %error, "Pandium gave no answer");
-        let response = reply::failure(failure, &self.visit.parts.headers, id);
+        let response = reply::failure(failure, self.visit.form(), id);
         Answered::new(response, failure.as_str())
     }
 }

@@ -12,7 +12,6 @@ impl Service {
     /// Refuses, and says why in the log.
     pub(super) fn refuse(&self, visit: &Visit<'_>, ask: Option<Ask<'_, '_>>, refusal: &Refusal) -> Answered {
         self.recorder.refused(refusal, visit, ask);
-        let headers = &visit.parts.headers;
         let code = refusal.code.as_str();
         let target = ask.map(|ask| ask.target);
         // A path that is the decision's only in some reading is answered as one, too.
@@ -21,13 +20,13 @@ impl Service {
             Owner::App | Owner::Ours(_) => None,
         };
         if visit.door.or_else(reading) == Some(Door::Decision) {
-            let response = reply::refusal(refusal, headers, &visit.stamp.mark.id);
+            let response = reply::refusal(refusal, visit.form(), &visit.stamp.mark.id);
             let index = target.map(|target| target.index);
             return Answered { response: reply::denial(response, code), code, target: index };
         }
         let response = match self.login(visit, target, refusal) {
-            Some(login) => reply::login(&login, headers, &visit.stamp.mark.id),
-            None => reply::refusal(refusal, headers, &visit.stamp.mark.id),
+            Some(login) => reply::login(&login, &visit.parts.headers, &visit.stamp.mark.id),
+            None => reply::refusal(refusal, visit.form(), &visit.stamp.mark.id),
         };
         Answered { response, code, target: target.map(|target| target.index) }
     }
