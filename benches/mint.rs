@@ -62,7 +62,7 @@ fn moment() -> Moment {
 fn screen<'p, 'a>(config: &'p Config, uri: &'a Uri, headers: &'a HeaderMap) -> Ask<'p, 'a> {
     let peer = Peer::ip(Ipv4Addr::LOCALHOST.into());
     let (headers, caller) = (headers.into(), peer.into());
-    let head = Head { method: &Method::GET, uri, version: Version::HTTP_11, headers, caller };
+    let head = Head { method: &Method::GET, target: uri.into(), version: Version::HTTP_11, headers, caller };
     match decide::screen(&config.policy, head) {
         Ok(Screened::Install(ask)) => ask,
         _ => panic!("the request is refused"),

@@ -16,6 +16,7 @@ use crate::config::model::{
 };
 use crate::evidence::{Finding, State};
 use crate::http1::lines::Lines;
+use crate::http1::target;
 use crate::protected::{Breach, Protected};
 use crate::query::{self, TOKEN};
 use crate::refusal::{Code, Refusal};
@@ -33,8 +34,8 @@ use http::{Method, Uri, Version};
 pub struct Head<'a> {
     /// `GET` and so on.
     pub method: &'a Method,
-    /// The request's target.
-    pub uri: &'a Uri,
+    /// What it is for.
+    pub target: target::Target<'a>,
     /// The protocol's version.
     pub version: Version,
     /// The header lines.
@@ -74,9 +75,9 @@ pub struct Ask<'p, 'a> {
 /// Looks at the head of a request: is it well formed, whose is it, may it ask?
 pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p, 'a>, Refusal> {
     check_host(head)?;
-    let path = head.uri.path();
+    let path = head.target.path;
     let trusted = policy.trust.admit(head.caller, head.headers);
-    let here = entry::is_home(policy, head.uri, head.headers);
+    let here = entry::is_home(policy, head.target, head.headers);
     match route::owner(path, &policy.routes) {
         Owner::Ambiguous(_) => {
             Err(Refusal::new(Code::AmbiguousPath, "the path is ours only in one reading of it"))
@@ -130,7 +131,7 @@ fn check_host(head: Head<'_>) -> Result<(), Refusal> {
     if host.is_some_and(|host| !is_host(host)) {
         return refuse("not a host name with an optional port");
     }
-    match (head.uri.authority(), host) {
+    match (head.target.authority, host) {
         (Some(authority), Some(host)) if !agree(authority, host) => {
             refuse("Host and the target's authority disagree")
         }

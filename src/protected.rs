@@ -27,8 +27,8 @@ pub enum Standing<'p> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Protected {
     names: Vec<HeaderName>,
-    /// The same as they fold, one for each.
-    folded: Vec<Folded>,
+    /// How each of them is found.
+    spelled: Vec<Spelled>,
     /// A bit for each mark that a protected name has: folding keeps the mark, so this answers for nearly
     /// every header of a request without comparing anything.
     marks: Marks,
@@ -36,24 +36,23 @@ pub struct Protected {
     withheld: Vec<HeaderName>,
 }
 
-/// A name as apps may fold it, and what tells most others from it at a glance.
+/// A name in lower case, and as apps may fold it. All that are alike then have one mark.
 #[derive(Clone, Debug, PartialEq)]
-struct Folded {
-    length: usize,
-    first: u8,
+struct Spelled {
+    mark: u8,
     text: Box<[u8]>,
+    folded: Box<[u8]>,
 }
 
-impl Folded {
-    fn new(name: &str) -> Self {
-        let text: Box<[u8]> = name.bytes().map(fold).collect();
-        Self { length: text.len(), first: text.first().copied().unwrap_or_default(), text }
+impl Spelled {
+    fn new(name: &HeaderName) -> Self {
+        let text = name.as_str().as_bytes();
+        Self { mark: mark(text), text: text.into(), folded: text.iter().copied().map(fold).collect() }
     }
 
-    fn is(&self, name: &[u8]) -> bool {
-        self.length == name.len()
-            && name.first().is_some_and(|&first| fold(first) == self.first)
-            && self.text.iter().zip(name).all(|(own, &other)| *own == fold(other))
+    fn is_folded(&self, name: &[u8]) -> bool {
+        self.folded.len() == name.len()
+            && self.folded.iter().zip(name).all(|(own, &other)| *own == fold(other))
     }
 }
 
@@ -92,8 +91,9 @@ impl Protected {
     }
 
     fn add(&mut self, name: HeaderName) {
-        self.marks.add(mark(name.as_str().as_bytes()));
-        self.folded.push(Folded::new(name.as_str()));
+        let spelled = Spelled::new(&name);
+        self.marks.add(spelled.mark);
+        self.spelled.push(spelled);
         self.names.push(name);
     }
 
@@ -139,10 +139,12 @@ impl Protected {
         if !self.marks.have(mark) {
             return None;
         }
-        let is_itself = |own: &HeaderName| is_named(name, own.as_str().as_bytes());
-        let itself = self.names.iter().position(is_itself);
-        let at = itself.or_else(|| self.folded.iter().position(|own| own.is(name)))?;
-        Some((at, self.names.get(at)?, itself.is_some()))
+        let alike =
+            || self.spelled.iter().zip(&self.names).enumerate().filter(|(_, (own, _))| own.mark == mark);
+        if let Some((at, (_, own))) = alike().find(|(_, (own, _))| is_named(name, &own.text)) {
+            return Some((at, own, true));
+        }
+        alike().find(|(_, (own, _))| own.is_folded(name)).map(|(at, (_, own))| (at, own, false))
     }
 
     /// The first breach in a trusted peer's headers, in the order of the refusals' precedence.

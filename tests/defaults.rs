@@ -11,6 +11,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pandium_sidecar::config::{self, Config, Options};
 use pandium_sidecar::decide::{self, Head, Minting, Screened};
+use pandium_sidecar::http1::target::Target;
 use pandium_sidecar::session;
 use pandium_sidecar::token::Moment;
 use pandium_sidecar::trust::Peer;
@@ -64,10 +65,10 @@ fn payload(config: &Config, headers: &[(&'static str, &'static str)]) -> String 
         map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     let policy = &config.policy;
-    let uri = "/pandium/install/gwt2hs?display=settings".parse().unwrap();
+    let target = Target::plain("/pandium/install/gwt2hs?display=settings").unwrap();
     let peer = Peer::ip("127.0.0.1".parse().unwrap());
     let (method, version) = (&http::Method::GET, http::Version::HTTP_11);
-    let head = Head { method, uri: &uri, version, headers: (&map).into(), caller: peer.into() };
+    let head = Head { method, target, version, headers: (&map).into(), caller: peer.into() };
     let Ok(Screened::Install(ask)) = decide::screen(policy, head) else { panic!("not ours") };
     let session = session::headers::acquire(policy, &map, ask.trusted.unwrap()).unwrap();
     let jti = "00000000-0000-4000-8000-000000000001".parse().unwrap();
@@ -76,7 +77,7 @@ fn payload(config: &Config, headers: &[(&'static str, &'static str)]) -> String 
         requested: ask.requested,
         account: decide::account(policy, ask, &session).unwrap(),
         session: &session,
-        query: uri.query(),
+        query: target.query,
         request_id: "request-1",
         moment: Moment { now: 1_700_000_005, jti },
     };

@@ -115,7 +115,7 @@ fn outcome(case: &str) -> String {
 fn decide(policy: &Policy, request: &Request, answered: Option<&Answered>) -> Result<String, Refusal> {
     let head = Head {
         method: &request.method,
-        uri: &request.uri,
+        target: (&request.uri).into(),
         version: request.version,
         headers: (&request.headers).into(),
         caller: request.peer.into(),

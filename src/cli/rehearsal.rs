@@ -71,7 +71,8 @@ impl<'w> Visit<'w> {
         let uri = self.address(policy);
         let caller = self.caller(policy);
         let headers = (&self.request).into();
-        let head = Head { method: &Method::GET, uri: &uri, version: Version::HTTP_11, headers, caller };
+        let head =
+            Head { method: &Method::GET, target: (&uri).into(), version: Version::HTTP_11, headers, caller };
         let ask = match decide::screen(policy, head)? {
             Screened::Install(ask) => ask,
             Screened::Pass(_) | Screened::Enter(_) => {

@@ -70,9 +70,9 @@ pub(super) fn find<'p, 'a>(
     if route.door == Door::Marketplace {
         let nothing = || Refusal::new(Code::UnknownIntegration, "there is nothing below the marketplace");
         let marketplace = policy.marketplace.as_ref().map(|target| (None, target));
-        return marketplace.filter(|_| route.asked(head.uri.path()) == Asked::Unnamed).ok_or_else(nothing);
+        return marketplace.filter(|_| route.asked(head.target.path) == Asked::Unnamed).ok_or_else(nothing);
     }
-    match route.asked(head.uri.path()) {
+    match route.asked(head.target.path) {
         Asked::Named(name) => known(name).ok_or_else(unknown),
         Asked::Nothing => Err(unknown()),
         Asked::Unnamed => {

@@ -7,13 +7,14 @@ use super::{Ask, Head, Minting, Screened, check_carriers, chosen, inputs, refuse
 use crate::config::model::{Account, Delivery, Mount, Policy, Proxied};
 use crate::evidence::Finding;
 use crate::http1::lines::Lines;
+use crate::http1::target::Target;
 use crate::query::TOKEN;
 use crate::refusal::{Code, Refusal};
 use crate::route::{Door, decode_fully, settled, without_parameters};
 use crate::trust::TrustedPeer;
 use crate::value::Session;
+use http::Method;
 use http::header::HOST;
-use http::{Method, Uri};
 use std::borrow::Cow;
 
 /// A visitor's wish for one of Pandium's pages.
@@ -30,10 +31,10 @@ pub struct Entry<'p, 'a> {
 }
 
 /// Whether Pandium's pages are shown where this is asked.
-pub(super) fn is_home(policy: &Policy, uri: &Uri, headers: Lines<'_>) -> bool {
+pub(super) fn is_home(policy: &Policy, target: Target<'_>, headers: Lines<'_>) -> bool {
     match policy.pandium.proxy.as_ref().map(|proxied| &proxied.mount) {
         Some(Mount::Host(host)) => {
-            name_of_host(uri, headers).is_some_and(|name| name.eq_ignore_ascii_case(host))
+            name_of_host(target, headers).is_some_and(|name| name.eq_ignore_ascii_case(host))
         }
         Some(Mount::Path(_)) => true,
         None => false,
@@ -41,8 +42,8 @@ pub(super) fn is_home(policy: &Policy, uri: &Uri, headers: Lines<'_>) -> bool {
 }
 
 /// Whether this is asked of a host that is Pandium's alone.
-pub fn is_apart<'h>(policy: &Policy, uri: &Uri, headers: impl Into<Lines<'h>>) -> bool {
-    is_at_host(policy) && is_home(policy, uri, headers.into())
+pub fn is_apart<'h>(policy: &Policy, target: Target<'h>, headers: impl Into<Lines<'h>>) -> bool {
+    is_at_host(policy) && is_home(policy, target, headers.into())
 }
 
 /// Whether a whole host is Pandium's.
@@ -51,9 +52,9 @@ pub(super) fn is_at_host(policy: &Policy) -> bool {
 }
 
 /// The host that is asked, without its port and the dot of the root.
-fn name_of_host<'h>(uri: &'h Uri, headers: Lines<'h>) -> Option<&'h str> {
+fn name_of_host<'h>(target: Target<'h>, headers: Lines<'h>) -> Option<&'h str> {
     let own = || headers.get(&HOST).and_then(|host| std::str::from_utf8(host).ok());
-    let host = uri.authority().map(http::uri::Authority::as_str).or_else(own)?;
+    let host = target.authority.map(http::uri::Authority::as_str).or_else(own)?;
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     Some(name.strip_suffix('.').unwrap_or(name))
 }
@@ -88,7 +89,7 @@ pub(super) fn enter<'p, 'a>(
     if matches!(*head.method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::new(Code::MethodNotAllowed, "no page is asked for by this method"));
     }
-    if head.uri.query().is_some_and(names_token) {
+    if head.target.query.is_some_and(names_token) {
         let detail = "a token comes from our own routes alone: this one would let somebody else in";
         return Err(Refusal::new(Code::CrossSite, detail).about(Finding::of(format!("parameter {TOKEN}"))));
     }

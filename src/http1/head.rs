@@ -76,6 +76,9 @@ pub fn request<T>(
     at_once: impl FnOnce(Glance<'_>) -> Option<T>,
 ) -> Result<Option<Came<T>>, BadHead> {
     skip_empty_lines(buffer);
+    if buffer.is_empty() {
+        return Ok(None);
+    }
     let taken = with_room(bounds.fields, |room| {
         let mut read = httparse::Request::new(&mut []);
         let status = read.parse_with_uninit_headers(buffer, room)?;

@@ -15,3 +15,4 @@ pub mod head;
 pub mod lines;
 pub mod outgoing;
 pub mod spelling;
+pub mod target;

@@ -93,12 +93,10 @@ pub fn forward<'f>(
     }
 }
 
-/// Whether a request can go on as it stands: it has no body, may be repeated, and nothing is in it that
-/// has to be thought about.
+/// Whether a request of HTTP/1.1 can go on as it stands: it has no body, may be repeated, and nothing is in
+/// it that has to be thought about.
 pub fn is_plain(head: Glance<'_>) -> bool {
-    let Glance { method, target, version, lines } = head;
-    let goes_on = version == Version::HTTP_11 && method.is_idempotent() && target.starts_with('/');
-    goes_on && headers::is_plain(lines)
+    head.method.is_idempotent() && headers::is_plain(head.lines)
 }
 
 /// Begins to send such a request to the app, if there is a connection for it.

@@ -45,6 +45,9 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     EXPECT,
 ];
 
+/// The same, to look at each name once.
+static HOPS: LazyLock<Protected> = LazyLock::new(|| Protected::of_each(HOP_BY_HOP));
+
 /// Those, `Trailer`, and our own. Nearly no name of a usual message is one of them, and to look at a
 /// dozen names costs less than to look a dozen up.
 static SELDOM: LazyLock<Protected> =
@@ -300,9 +303,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
             }
         }
     }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
-    }
+    strip_where(headers, |name| matches!(HOPS.standing(name), Standing::Protected(_)));
 }
 
 /// Whether `Connection` says what most say there, which is no name of a field.

@@ -14,6 +14,7 @@ use crate::config::model::From;
 use crate::decide::{self, Head, Screened};
 use crate::http1::head::Glance;
 use crate::http1::lines::Lines;
+use crate::http1::target::Target;
 use crate::proxy::headers::resembles_framing;
 use crate::route::{Door, Route};
 use crate::server::connection::Origin;
@@ -23,7 +24,7 @@ use crate::server::reply::Redirect;
 use crate::session;
 use crate::token::TenantToken;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{StatusCode, Uri, Version};
+use http::{StatusCode, Version};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -35,33 +36,35 @@ fn is_bare(lines: Lines<'_>) -> bool {
 impl Service {
     /// What can be made of a request from its head as it stands.
     pub fn at_once(self: &Arc<Self>, origin: &Origin, head: Glance<'_>) -> Option<AtOnce<Passing>> {
-        let path = head.target.split('?').next().unwrap_or_default();
-        let mut routes = self.config.policy.routes.iter().enumerate();
-        match routes.find(|(_, route)| route.owns(path)) {
-            Some(owner) => self.redirect(origin, head, owner).map(AtOnce::Redirect),
-            None => self.begin(origin, head).map(AtOnce::Passing),
+        let policy = &self.config.policy;
+        let Glance { method, target, version, lines } = head;
+        // Where Pandium's pages are shown, its cookies are among the app's.
+        if version != Version::HTTP_11 || policy.pandium.proxy.is_some() {
+            return None;
+        }
+        let (started, target) = (Instant::now(), Target::plain(target)?);
+        let known = Head { method, target, version, headers: lines, caller: origin.caller() };
+        let mut routes = policy.routes.iter().enumerate();
+        match routes.find(|(_, route)| route.owns(target.path)) {
+            Some(owner) => self.redirect(known, owner, started).map(AtOnce::Redirect),
+            None => self.begin(origin, head, known, started).map(AtOnce::Passing),
         }
     }
 
     /// The way to Pandium, for a visitor who gets a token of what this head says.
-    fn redirect(&self, origin: &Origin, head: Glance<'_>, owner: (usize, &Route)) -> Option<Redirect> {
-        let policy = &self.config.policy;
-        let (Glance { method, target, version, lines }, (index, route)) = (head, owner);
+    fn redirect(&self, head: Head<'_>, owner: (usize, &Route), started: Instant) -> Option<Redirect> {
+        let (policy, (index, route)) = (&self.config.policy, owner);
         let is_redirect = matches!(route.door, Door::Install | Door::Marketplace);
-        let is_alone = policy.from == From::Headers && policy.pandium.proxy.is_none();
-        if !is_redirect || !is_alone || version != Version::HTTP_11 || !is_bare(lines) {
+        if !is_redirect || policy.from != From::Headers || !is_bare(head.headers) {
             return None;
         }
-        let started = Instant::now();
-        let uri = &Uri::try_from(target).ok()?;
-        let head = Head { method, uri, version, headers: lines, caller: origin.caller() };
         let Ok(Screened::Install(ask)) = decide::screen(policy, head) else { return None };
         let trusted = ask.trusted.filter(|_| !by_proxy(ask))?;
         let session = session::headers::acquire(policy, head.headers, trusted).ok()?;
         let account = decide::account(policy, ask, &session).ok()?;
         let mark = mark(ask.trusted, head.headers);
         let stamp = Stamp { route: Some(index), mark: &mark, started };
-        let minting = stamp.minting(head.uri.query(), ask.target, ask.requested, account, &session);
+        let minting = stamp.minting(head.target.query, ask.target, ask.requested, account, &session);
         let token = decide::mint(policy, minting).ok().filter(TenantToken::is_visible)?;
         let second = minting.moment.now;
         self.recorder.minted(minting, stamp);

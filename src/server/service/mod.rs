@@ -113,7 +113,7 @@ impl Visit<'_> {
 fn head<'h>(parts: &'h Parts, origin: &'h Origin) -> Head<'h> {
     Head {
         method: &parts.method,
-        uri: &parts.uri,
+        target: (&parts.uri).into(),
         version: parts.version,
         headers: (&parts.headers).into(),
         caller: origin.caller(),
@@ -191,7 +191,7 @@ impl Service {
         let policy = &self.config.policy;
         let routes = || policy.routes.iter().enumerate();
         let of_path = routes().find(|(_, route)| route.owns(uri.path()));
-        let at_pandium = || decide::is_apart(policy, uri, headers);
+        let at_pandium = || decide::is_apart(policy, uri.into(), headers);
         of_path.or_else(|| routes().find(|(_, route)| route.door == Door::Pandium && at_pandium()))
     }
 

@@ -164,7 +164,7 @@ impl Service {
 
     /// Whether the visitor is at a host that is Pandium's.
     pub(super) fn is_at_pandium(&self, visit: &Visit<'_>) -> bool {
-        decide::is_apart(&self.config.policy, &visit.parts.uri, &visit.parts.headers)
+        decide::is_apart(&self.config.policy, (&visit.parts.uri).into(), &visit.parts.headers)
     }
 
     /// Pandium's own host, where the visitor came by that.

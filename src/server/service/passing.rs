@@ -11,7 +11,7 @@ use crate::proxy::headers::X_REQUEST_ID;
 use crate::server::connection::Origin;
 use crate::server::reply::Form;
 use crate::telemetry::Mark;
-use http::{Response, Uri};
+use http::Response;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,21 +28,19 @@ pub struct Passing {
 
 impl Service {
     /// Begins to pass a request on, where its head as it stands is all that there is to it.
-    pub(super) fn begin(self: &Arc<Self>, origin: &Origin, head: Glance<'_>) -> Option<Passing> {
-        let (policy, client) = (&self.config.policy, self.client.as_ref()?);
-        // Cookies of Pandium's are none of the app's.
-        if policy.pandium.proxy.is_some() || !forward::is_plain(head) {
-            return None;
-        }
-        let started = Instant::now();
-        let Glance { method, target, version, lines } = head;
-        let uri = &Uri::try_from(target).ok()?;
-        let screened = Head { method, uri, version, headers: lines, caller: origin.caller() };
-        let Ok(Screened::Pass(trusted)) = decide::screen(policy, screened) else { return None };
-        let mark = mark(trusted, lines);
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        origin: &Origin,
+        glance: Glance<'_>,
+        head: Head<'_>,
+        started: Instant,
+    ) -> Option<Passing> {
+        let client = self.client.as_ref().filter(|_| forward::is_plain(glance))?;
+        let Ok(Screened::Pass(trusted)) = decide::screen(&self.config.policy, head) else { return None };
+        let mark = mark(trusted, head.headers);
         let passage = self.passage(client, &self.hidden);
-        let begun = forward::begin(&passage, head, &seen(origin, trusted, &mark))?;
-        let (service, client, form) = (Arc::clone(self), Arc::clone(client), Form::wanted(lines));
+        let begun = forward::begin(&passage, glance, &seen(origin, trusted, &mark))?;
+        let (service, client, form) = (Arc::clone(self), Arc::clone(client), Form::wanted(head.headers));
         Some(Passing { service, client, begun, mark, form, started })
     }
 }
