@@ -6,7 +6,34 @@
 //! character that is not a letter or a digit to `-`.
 
 use crate::http1::lines::{Lines, is_named, mark};
-use http::header::{CONNECTION, HeaderMap, HeaderName};
+use http::header::{CONNECTION, FORWARDED, HeaderMap, HeaderName};
+
+/// The request's id, on requests to the app and on answers of our own.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Whom a proxy asks for.
+pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// By which protocol it was asked.
+pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// At which host.
+pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// At which port.
+pub const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+/// The trace that a request belongs to.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What others have noted of that trace.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// What only a trusted peer may say of a request, and the app is told.
+pub const DESCRIPTION: [HeaderName; 8] = [
+    FORWARDED,
+    X_FORWARDED_FOR,
+    X_FORWARDED_PROTO,
+    X_FORWARDED_HOST,
+    X_FORWARDED_PORT,
+    X_REQUEST_ID,
+    TRACEPARENT,
+    TRACESTATE,
+];
 
 /// Our own header names: what they say, nobody else may say.
 pub const OWN: [HeaderName; 2] =
@@ -190,7 +217,6 @@ impl Protected {
 
 /// Removes each header whose name goes.
 pub fn strip_where(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
-    // Nearly always there is none, and nothing is allocated.
     let found: Vec<HeaderName> = headers.keys().filter(|name| goes(name)).cloned().collect();
     for name in found {
         headers.remove(name);

@@ -17,3 +17,5 @@ mod failures;
 mod heads;
 #[path = "pass_through/life.rs"]
 mod life;
+#[path = "pass_through/warm.rs"]
+mod warm;

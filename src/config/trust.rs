@@ -1,12 +1,13 @@
 //! `trust`: whom we believe.
 
-use super::leaf::{self, Wrong};
+use super::leaf::{self, WrittenHeader, Wrong};
 use super::net;
 use super::reader::Reader;
 use super::root::Surroundings;
 use super::secret::{self, Lack};
 use super::session::{self, Guarded};
 use super::tree::Node;
+use crate::protected::{DESCRIPTION, Protected, Standing};
 use crate::redact::Secret;
 use crate::tls::San;
 use crate::trust::{PeerRule, SharedHeader, TooWide, Trust};
@@ -86,7 +87,7 @@ fn shared(
 ) -> Option<SharedHeader> {
     let map = reader.map()?;
     let at = map.required("name");
-    let name = at.as_ref().and_then(|name| name.read(session::identity)).map(|header| header.name);
+    let name = at.as_ref().and_then(|name| name.read(secret_name)).map(|header| header.name);
     if let (Some(at), Some(name)) = (at, &name) {
         guarded.push(Guarded {
             name: name.clone(),
@@ -103,6 +104,15 @@ fn shared(
         return None;
     }
     Some(SharedHeader { name: name?, value, source: fetched.source })
+}
+
+/// A header for a secret: none that tells apps of a request.
+fn secret_name(node: &Node) -> Result<WrittenHeader, Wrong> {
+    let header = session::identity(node)?;
+    if Protected::of_each(DESCRIPTION).standing(&header.name) == Standing::Free {
+        return Ok(header);
+    }
+    Err(format!("{} tells the app of a request, and cannot stand here", leaf::shown(node)).into())
 }
 
 /// Where the secret is not there, nobody can show it: only a rehearsal knows what stands in for it.

@@ -23,7 +23,7 @@ pub fn write_request_line(out: &mut Vec<u8>, method: &Method, target: &[u8]) {
 }
 
 /// Writes a field.
-pub fn write_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");

@@ -1,8 +1,9 @@
 //! The header fields of a request, for whoever only reads them.
 //!
-//! What is passed on has its fields in a [`HeaderMap`], which takes over each name and value. Whoever
-//! only wants to know who a visitor is need not pay for that: the lines of a head of HTTP/1.1 can be
-//! asked where they stand. Both are asked in the same way, so that no rule could be read in two.
+//! A request that is taken over has its fields in a [`HeaderMap`], which takes over each name and value.
+//! Whoever only wants to know who a visitor is, or has lines to pass on as they are, need not pay for
+//! that: the lines of a head of HTTP/1.1 can be asked where they stand. Both are asked in the same way, so
+//! that no rule could be read in two.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue, ValueIter};
 use httparse::Header;
@@ -120,6 +121,15 @@ impl<'h> Lines<'h> {
     /// Whether there is a line of this name.
     pub fn has(self, name: &HeaderName) -> bool {
         self.get(name).is_some()
+    }
+
+    /// Shows each line: the mark of its name, the name in any case, and the value.
+    #[inline]
+    pub fn each(self, mut show: impl FnMut(u8, &'h [u8], &'h [u8])) {
+        let _: Option<()> = self.find(|mark, name, value| {
+            show(mark, name, value);
+            None
+        });
     }
 
     /// What is found first in a line: in the mark of its name, the name in any case, and the value.

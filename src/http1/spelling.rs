@@ -26,6 +26,11 @@ impl Spelling {
         }
     }
 
+    /// Forgets how a field was spelled, in whose place another stands.
+    pub fn forget(&mut self, name: &HeaderName) {
+        self.0.retain(|unusual| unusual.name != name);
+    }
+
     /// Whether there is nothing unusual.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

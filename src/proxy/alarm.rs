@@ -22,6 +22,11 @@ impl Alarm {
         }
     }
 
+    /// Whether it has rung, whoever has heard it.
+    pub fn has_rung(&self) -> bool {
+        self.0.as_ref().is_some_and(|sleep| sleep.is_elapsed())
+    }
+
     /// Ready once it rings, also where the task has used up its share of the runtime: an app that never
     /// stops talking would put off the end of the wait for it for ever.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -124,8 +124,13 @@ impl Client {
                 return Box::pin(self.send_anew(|line| line.begin(request), activity)).await;
             };
             line.begin(request);
-            self.hear(line, repeatable, activity).await
+            self.hear_over(line, repeatable, activity).await
         }
+    }
+
+    /// Whether there may be a connection that was used before.
+    pub fn is_warm(&self) -> bool {
+        !self.pool.is_empty()
     }
 
     /// Begins with a request that may be repeated, has no body, and whose head somebody writes; if there
@@ -137,16 +142,16 @@ impl Client {
     }
 
     /// Sends it, and waits for the head of its answer.
-    pub fn finish(
+    pub fn hear(
         &self,
         Begun(line): Begun,
     ) -> impl Future<Output = Result<Response<Download>, NoAnswer>> + use<'_> {
-        self.hear(line, true, None)
+        self.hear_over(line, true, None)
     }
 
     /// Waits for the answer to what was begun over a connection that was used before.
     #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
-    fn hear<'s>(
+    fn hear_over<'s>(
         &'s self,
         mut line: Box<Line>,
         repeatable: bool,

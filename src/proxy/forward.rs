@@ -3,12 +3,11 @@
 use super::arriving::Arriving;
 use super::body::{Activity, Body, BodyError, Trailers};
 use super::client::{Begun, Client, NoAnswer, is_timeout};
-use super::headers::{self, Seen};
+use super::headers;
 use super::inbound::Inbound;
+use super::onward::{Seen, prepare_request};
 use super::tunnel::{Switch, Switched};
 use crate::config::model::Timeouts;
-use crate::http1::encode::write_request_line;
-use crate::http1::head::Glance;
 use crate::protected::Protected;
 use http::header::{Entry, HOST, HeaderValue, TRAILER};
 use http::request::Parts;
@@ -78,7 +77,7 @@ pub fn forward<'f>(
         let switch = switch.filter(|_| headers::asks_for_websocket(&request));
         let (mut parts, body) = request.into_parts();
         readdress(&mut parts)?;
-        let takes_trailers = headers::prepare_request(&mut parts.headers, passage.protected, seen);
+        let takes_trailers = prepare_request(&mut parts, seen);
         if switch.is_some() {
             headers::ask_for_websocket(&mut parts.headers);
         }
@@ -93,30 +92,14 @@ pub fn forward<'f>(
     }
 }
 
-/// Whether a request of HTTP/1.1 can go on as it stands: it has no body, may be repeated, and nothing is in
-/// it that has to be thought about.
-pub fn is_plain(head: Glance<'_>) -> bool {
-    head.method.is_idempotent() && headers::is_plain(head.lines)
-}
-
-/// Begins to send such a request to the app, if there is a connection for it.
-pub fn begin(passage: &Passage<'_>, head: Glance<'_>, seen: &Seen<'_>) -> Option<Begun> {
-    let Glance { method, target, lines, .. } = head;
-    passage.client.begin(method, |out| {
-        write_request_line(out, method, target.as_bytes());
-        headers::write_plain(out, lines, passage.protected, seen);
-        out.extend_from_slice(b"\r\n");
-    })
-}
-
-/// Sends what was begun.
+/// The app's answer to what was begun.
 #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
-pub fn finish<'f>(
+pub fn hear<'f>(
     passage: &'f Passage<'_>,
     begun: Begun,
 ) -> impl Future<Output = Result<Response<Body>, ForwardError>> + use<'f> {
     async move {
-        let answer = passage.client.finish(begun).await;
+        let answer = passage.client.hear(begun).await;
         let answer = heed(answer.map(|answer| answer.map(Inbound::Line)))?;
         if answer.status().as_u16() == 101 {
             return Err(ForwardError::Unasked);

@@ -1,13 +1,11 @@
-//! What a proxy does to header fields (RFC 9110 §7.6.1), and what it tells the app of the visitor.
+//! What a proxy does to header fields on either way (RFC 9110 §7.6.1): those that are for one connection,
+//! and those that frame a message.
 
-use crate::http1::encode::write_line;
-use crate::http1::lines::{Lines, mark};
+use crate::http1::lines::Lines;
 use crate::protected::{OWN, Protected, Standing, strip_where};
-use crate::telemetry::Mark;
-use crate::trust::TrustedPeer;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Version};
 use http_body::Body as HttpBody;
@@ -16,19 +14,6 @@ use std::sync::{Arc, LazyLock};
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-
-/// The request's id, on requests to the app and on answers of our own.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Whom a proxy asks for.
-pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// The trace that a request belongs to.
-pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Meant for one connection, whether `Connection` names them or not. `Trailer` is looked after where
 /// trailers are.
@@ -56,131 +41,37 @@ static SELDOM: LazyLock<Protected> =
 /// What no trailer may say of a message, besides those (RFC 9110 §6.5.1).
 static FRAME: LazyLock<Protected> = LazyLock::new(|| Protected::of_each([CONTENT_LENGTH, HOST]));
 
-fn has_seldom(headers: &HeaderMap) -> bool {
+pub(super) fn has_seldom(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| SELDOM.standing(name) != Standing::Free)
 }
-
-/// What only a trusted peer may say of a request. In every spelling: apps that fold header names
-/// would read a stranger's `X_Forwarded_For` beside the one that we set.
-static DESCRIPTION: LazyLock<Protected> = LazyLock::new(|| {
-    let names = [
-        FORWARDED,
-        X_FORWARDED_FOR,
-        X_FORWARDED_PROTO,
-        X_FORWARDED_HOST,
-        X_FORWARDED_PORT,
-        X_REQUEST_ID,
-        TRACEPARENT,
-        TRACESTATE,
-    ];
-    // No two of these fold alike; if ever they did, none would be believed from anybody.
-    Protected::new(names.to_vec()).unwrap_or_default()
-});
 
 /// What frames a body.
 static FRAMING: LazyLock<Protected> =
     LazyLock::new(|| Protected::of_each([CONTENT_LENGTH, TRANSFER_ENCODING]));
 
-/// What a request does not have that goes on as it stands.
+/// What is thought about before a request goes on.
 static INTRICATE: LazyLock<Protected> = LazyLock::new(|| {
     Protected::of_each([&*SELDOM, &*FRAMING].into_iter().flat_map(Protected::names).cloned())
 });
 
-/// A field of ours: by what it is found, and how it is written.
-struct Label {
-    name: HeaderName,
-    spelled: &'static str,
-}
-
-static FOR: Label = Label { name: X_FORWARDED_FOR, spelled: "X-Forwarded-For" };
-static PROTO: Label = Label { name: X_FORWARDED_PROTO, spelled: "X-Forwarded-Proto" };
-static NAME: Label = Label { name: X_FORWARDED_HOST, spelled: "X-Forwarded-Host" };
-static PORT: Label = Label { name: X_FORWARDED_PORT, spelled: "X-Forwarded-Port" };
-static ID: Label = Label { name: X_REQUEST_ID, spelled: "X-Request-Id" };
-static TRACE: Label = Label { name: TRACEPARENT, spelled: "Traceparent" };
-
-/// What we see of a request that the app cannot see.
-pub struct Seen<'a> {
-    /// The other end of the socket as `X-Forwarded-For` has it, where that has an address.
-    pub address: Option<&'a HeaderValue>,
-    /// Whether its word about the request counts.
-    pub trusted: Option<TrustedPeer>,
-    /// `http` or `https`.
-    pub scheme: &'static str,
-    /// What the request is called, and its trace.
-    pub mark: &'a Mark,
-}
-
-/// Makes a visitor's header fields those of a request to the app. Returns whether the visitor takes
-/// trailers.
-pub fn prepare_request(headers: &mut HeaderMap, protected: &Protected, seen: &Seen<'_>) -> bool {
-    let takes_trailers = has_seldom(headers) && remove_of_request(headers);
-    if takes_trailers {
-        headers.insert(TE, HeaderValue::from_static("trailers"));
-        // RFC 9110 §10.1.4: whoever sends TE has to nominate it.
-        headers.insert(CONNECTION, HeaderValue::from_static("TE"));
-    }
-    let mut said = Vec::with_capacity(DESCRIPTION.names().len());
-    describe((&*headers).into(), seen, |label, value| said.extend(field(label, value)));
-    strip_where(headers, |name| {
-        let name = name.as_str().as_bytes();
-        !goes_on(mark(name), name, protected, seen)
-    });
-    headers.extend(said);
-    takes_trailers
-}
-
-fn field(label: &Label, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
-    // There is nothing in it that no header may hold.
-    Some((label.name.clone(), HeaderValue::from_bytes(value).ok()?))
-}
-
-/// Whether a request can go on as it stands: it says nothing of a body, and nothing that is for one
+/// Whether a field has to be thought about: it says something of a body, or something that is for one
 /// connection, but how long that lasts.
-pub fn is_plain(lines: Lines<'_>) -> bool {
-    let is_intricate = |mark, name: &_, value: &[u8]| match INTRICATE.standing_of(mark, name) {
+pub(super) fn is_intricate(mark: u8, name: &[u8], value: &[u8]) -> bool {
+    match INTRICATE.standing_of(mark, name) {
         Standing::Free => false,
         Standing::Protected(own) => *own != CONNECTION || !names_none(value),
         Standing::Alias(_) => true,
-    };
-    lines.find(|mark, name, value| is_intricate(mark, name, value).then_some(())).is_none()
+    }
 }
 
-/// Writes the fields of such a request as those of one to the app, as [`prepare_request`] would make
-/// them.
-pub fn write_plain(out: &mut Vec<u8>, lines: Lines<'_>, protected: &Protected, seen: &Seen<'_>) {
-    let _: Option<()> = lines.find(|mark, name, value| {
-        if SELDOM.standing_of(mark, name) == Standing::Free && goes_on(mark, name, protected, seen) {
-            write_line(out, name, value);
-        }
-        None
-    });
-    describe(lines, seen, |label, value| write_line(out, label.spelled.as_bytes(), value));
-}
-
-/// Whether a visitor's field goes on to the app: not where only somebody trusted may say it, and not
-/// where we say it anew.
-fn goes_on(mark: u8, name: &[u8], protected: &Protected, seen: &Seen<'_>) -> bool {
-    let goes = match (DESCRIPTION.standing_of(mark, name), seen.trusted) {
-        (Standing::Free, None) => protected.standing_of(mark, name) == Standing::Free,
-        (Standing::Free, Some(_)) => true,
-        (Standing::Protected(own), Some(_)) => !is_said_anew(own, seen),
-        (Standing::Protected(_), None) | (Standing::Alias(_), _) => false,
-    };
-    // What was said to us is not passed on.
-    goes && !protected.withholds(name)
-}
-
-/// Whether we say this of each request. What belongs to a trace that is not told, or not understood,
-/// goes with it.
-fn is_said_anew(name: &HeaderName, seen: &Seen<'_>) -> bool {
-    let traced = [TRACEPARENT, TRACESTATE].contains(name) && seen.mark.trace.made().is_some();
-    traced || [X_FORWARDED_FOR, X_REQUEST_ID].contains(name)
+/// Whether a name is for one connection, or ours.
+pub(super) fn is_seldom(mark: u8, name: &[u8]) -> bool {
+    SELDOM.standing_of(mark, name) != Standing::Free
 }
 
 /// Removes what is for one connection, and what we set on some requests: nobody else sets that on any.
 /// Returns whether the visitor takes trailers.
-fn remove_of_request(headers: &mut HeaderMap) -> bool {
+pub(super) fn remove_of_request(headers: &mut HeaderMap) -> bool {
     let takes_trailers = options(headers, &TE).any(|option| option.eq_ignore_ascii_case(b"trailers"));
     remove_hop_by_hop(headers);
     headers.remove(TRAILER);
@@ -211,23 +102,6 @@ pub fn is_websocket(headers: &HeaderMap) -> bool {
 pub fn ask_for_websocket(headers: &mut HeaderMap) {
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-}
-
-/// What a request of ours to the app says of the visitor's, as passing that through would.
-pub fn describe_probe(headers: &mut HeaderMap, visitor: &HeaderMap, seen: &Seen<'_>) {
-    let mut carry = |name: &HeaderName| {
-        for value in visitor.get_all(name) {
-            headers.append(name.clone(), value.clone());
-        }
-    };
-    carry(&HOST);
-    carry(&USER_AGENT);
-    if seen.trusted.is_some() {
-        DESCRIPTION.names().iter().filter(|name| !is_said_anew(name, seen)).for_each(carry);
-    }
-    describe(visitor.into(), seen, |label, value| headers.extend(field(label, value)));
-    // A visitor of HTTP/1.0 need not name one.
-    headers.entry(HOST).or_insert(HeaderValue::from_static(""));
 }
 
 /// Makes the app's header fields those of an answer to the visitor, `hidden` ones left out.
@@ -267,6 +141,11 @@ pub fn is_framed_plainly(headers: &HeaderMap) -> bool {
         (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
         _ => false,
     }
+}
+
+/// Whether a request says anything of a body, or something that an app could take for that.
+pub fn tells_of_body(lines: Lines<'_>) -> bool {
+    lines.find(|mark, name, _| (FRAMING.standing_of(mark, name) != Standing::Free).then_some(())).is_some()
 }
 
 /// Whether a header is there that an app which folds names would take for the length of the body, or
@@ -314,55 +193,6 @@ fn names_none(said: &[u8]) -> bool {
 /// The names in `Connection`: what is for the next one alone.
 pub fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     options(headers, &CONNECTION).filter_map(|option| HeaderName::from_bytes(option).ok()).collect()
-}
-
-/// `X-Forwarded-*`, the request's id and its trace. What a trusted peer has said already is not said
-/// again.
-fn describe(lines: Lines<'_>, seen: &Seen<'_>, mut say: impl FnMut(&Label, &[u8])) {
-    let trusted = seen.trusted.is_some();
-    let is_said = |label: &Label| trusted && lines.has(&label.name);
-    let before = seen.trusted.and_then(|_| joined(lines, &X_FORWARDED_FOR));
-    match (before, seen.address) {
-        (None, None) => {}
-        (None, Some(address)) => say(&FOR, address.as_bytes()),
-        (Some(list), None) => say(&FOR, &list),
-        (Some(list), Some(address)) => say(&FOR, &[&list, &b", "[..], address.as_bytes()].concat()),
-    }
-    if !is_said(&PROTO) {
-        say(&PROTO, seen.scheme.as_bytes());
-    }
-    if let Some(host) = lines.get(&HOST).filter(|host| !host.is_empty()) {
-        if !is_said(&NAME) {
-            say(&NAME, host);
-        }
-        if !trusted {
-            say(&PORT, port(host, seen.scheme));
-        }
-    }
-    say(&ID, seen.mark.id.as_str().as_bytes());
-    if let Some(trace) = seen.mark.trace.made() {
-        say(&TRACE, &trace);
-    }
-}
-
-fn joined(lines: Lines<'_>, name: &HeaderName) -> Option<Vec<u8>> {
-    let mut values = lines.all(name);
-    let mut joined = values.next()?.to_vec();
-    for value in values {
-        joined.extend_from_slice(b", ");
-        joined.extend_from_slice(value);
-    }
-    Some(joined)
-}
-
-/// The port that a visitor's `Host` names, or that which is meant where it names none.
-fn port<'h>(host: &'h [u8], scheme: &str) -> &'h [u8] {
-    let colon = memchr::memrchr(b':', host).and_then(|colon| host.get(colon + 1..));
-    match colon {
-        Some(port) if !port.ends_with(b"]") => port,
-        _ if scheme == "https" => b"443",
-        _ => b"80",
-    }
 }
 
 /// Sets it, and where there is nothing to set makes sure that nobody else has.

@@ -12,6 +12,7 @@ pub mod headers;
 pub mod http2;
 pub mod inbound;
 pub mod line;
+pub mod onward;
 pub mod overtaken;
 pub mod pandium;
 pub mod place;

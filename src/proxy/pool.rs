@@ -42,6 +42,11 @@ impl Pool {
         }
     }
 
+    /// Whether none is idle.
+    pub fn is_empty(&self) -> bool {
+        self.idle().lines.is_empty()
+    }
+
     /// A connection that can take a request now.
     pub fn take(&self) -> Option<Box<Line>> {
         let mut idle = self.idle();

@@ -114,8 +114,8 @@ impl Handler for Arc<Post> {
         Service::at_once(&self.lock(), origin, head)
     }
 
-    fn finish(&self, passing: Passing) -> impl Future<Output = Response<Body>> + Send {
-        passing.finish()
+    fn pass(&self, passing: Passing) -> impl Future<Output = Response<Body>> + Send {
+        passing.answer()
     }
 
     fn answer(

@@ -28,7 +28,7 @@ pub trait Handler: Clone + Send + Sync + 'static {
     fn at_once(&self, origin: &Origin, head: Glance<'_>) -> Option<AtOnce<Self::Passing>>;
 
     /// Answers a request that was begun with.
-    fn finish(&self, passing: Self::Passing) -> impl Future<Output = Response<Body>> + Send;
+    fn pass(&self, passing: Self::Passing) -> impl Future<Output = Response<Body>> + Send;
 
     /// Answers a request.
     fn answer(
@@ -50,7 +50,7 @@ where
         None
     }
 
-    async fn finish(&self, never: Infallible) -> Response<Body> {
+    async fn pass(&self, never: Infallible) -> Response<Body> {
         match never {}
     }
 

@@ -19,12 +19,13 @@ mod clock;
 mod ending;
 mod parked;
 mod presence;
+mod sending;
 
 pub use parked::Parked;
 
 use super::connection::{Bounds, Origin, Phase, ends};
 use super::handler::{AtOnce, Handler};
-use super::reply::{self, Redirect};
+use super::reply;
 use crate::http1::framing::{self, Length};
 use crate::http1::head::{self, BadHead, Came, Glance};
 use crate::http1::outgoing::{Outgoing, WrongLength};
@@ -36,7 +37,6 @@ use answer::Asked;
 use clock::{Clock, Pause};
 use http::header::EXPECT;
 use http::{Request, Response};
-use http_body::Body as _;
 use presence::Presence;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -96,12 +96,18 @@ fn awaits_word(request: &Request<()>) -> bool {
     expects.is_some_and(|expects| expects.eq_ignore_ascii_case(b"100-continue"))
 }
 
+fn is_ending(phase: &watch::Receiver<Phase>) -> bool {
+    *phase.borrow() != Phase::Serving
+}
+
 /// What comes next on a connection.
-#[allow(clippy::large_enum_variant, reason = "each is taken apart at once, and nearly all are the large one")]
+#[allow(clippy::large_enum_variant, reason = "each is taken apart at once")]
 enum Next<P> {
     Request(Request<()>),
-    /// One that was looked at as it stood.
-    AtOnce(Asked, AtOnce<P>),
+    /// One that was answered as it stood: the answer is written, and more may follow if it says so.
+    Answered(Asked, bool),
+    /// One that was begun with as it stood.
+    Passing(Asked, P),
     Bad(BadHead),
     Rest,
     Over,
@@ -164,10 +170,8 @@ where
                     let asked = Asked::of(request.version(), request.method(), request.headers());
                     (asked, self.exchange(asked, request).await)
                 }
-                Next::AtOnce(asked, AtOnce::Redirect(redirect)) => {
-                    (asked, self.send_on(asked, &redirect).await)
-                }
-                Next::AtOnce(asked, AtOnce::Passing(passing)) => (asked, self.finish(asked, passing).await),
+                Next::Answered(asked, keeps) => (asked, self.send_written(keeps).await),
+                Next::Passing(asked, passing) => (asked, self.pass(asked, passing).await),
                 Next::Bad(bad) => {
                     tracing::debug!(peer = %self.origin.peer, %bad, "connection ended");
                     // Whoever takes no answer gets none.
@@ -204,17 +208,26 @@ where
     ) -> Poll<Next<H::Passing>> {
         let bounds = answer::head_bounds(self.bounds.limits);
         let mut side = self.visitor.look();
-        let at_once = |head: Glance<'_>| {
+        // All of the answer before is gone.
+        let (out, phase) = (&mut self.out, &self.phase);
+        let mut at_once = |head: Glance<'_>| {
             let made = self.handler.at_once(self.origin, head)?;
-            Some((Asked::of(head.version, head.method, head.lines), made))
+            let asked = Asked::of(head.version, head.method, head.lines);
+            Some(match made {
+                AtOnce::Redirect(redirect) => Next::Answered(
+                    asked,
+                    answer::write_redirect(out, asked.closing(is_ending(phase)), &redirect),
+                ),
+                AtOnce::Passing(passing) => Next::Passing(asked, passing),
+            })
         };
         loop {
-            match head::request(side.read(), bounds, at_once) {
+            match head::request(side.read(), bounds, &mut at_once) {
                 Ok(Some(came)) => {
                     self.clock.begin();
                     return Poll::Ready(match came {
                         Came::Whole(request) => Next::Request(request),
-                        Came::AtOnce((asked, made)) => Next::AtOnce(asked, made),
+                        Came::AtOnce(next) => next,
                     });
                 }
                 Ok(None) => {}
@@ -226,10 +239,15 @@ where
                 Poll::Pending => break,
             }
         }
+        // Most who wait here have done so before, and what would end that has not happened since.
+        let came = side.read().len();
+        if self.clock.is_waiting(came) && !self.phase.has_changed().unwrap_or(true) {
+            return Poll::Pending;
+        }
         if ending.poll(cx).is_ready() {
             return Poll::Ready(Next::Over);
         }
-        Poll::Ready(match ready!(self.clock.poll(cx, side.read().len())) {
+        Poll::Ready(match ready!(self.clock.poll(cx, came)) {
             Pause::Rest => Next::Rest,
             Pause::Late => {
                 tracing::debug!(peer = %self.origin.peer, "a head took too long");
@@ -254,8 +272,8 @@ where
     }
 
     /// Has a request answered that was begun with.
-    async fn finish(&mut self, asked: Asked, passing: H::Passing) -> Result<Then, Broken> {
-        let answer = self.wait(asked, self.handler.finish(passing)).await?;
+    async fn pass(&mut self, asked: Asked, passing: H::Passing) -> Result<Then, Broken> {
+        let answer = self.wait(asked, self.handler.pass(passing)).await?;
         self.send(asked, answer).await
     }
 
@@ -275,20 +293,6 @@ where
         .await
     }
 
-    /// Sends a visitor on who can be sent at once.
-    async fn send_on(&mut self, asked: Asked, redirect: &Redirect) -> Result<Then, Broken> {
-        let asked = asked.closing(self.is_ending());
-        let keeps = answer::write_redirect(&mut self.out, asked, redirect);
-        self.yielded = false;
-        let (mut body, mut ended) = (Body::empty(), true);
-        poll_fn(|cx| self.poll_send(cx, &mut body, &mut ended)).await?;
-        Ok(if keeps { Then::Again } else { Then::Close })
-    }
-
-    fn is_ending(&self) -> bool {
-        *self.phase.borrow() != Phase::Serving
-    }
-
     /// Answers what is no request. Whatever follows is none either, and nobody wants it.
     async fn refuse(&mut self, bad: BadHead) -> Result<Then, Broken> {
         {
@@ -297,95 +301,6 @@ where
             side.leave();
         }
         self.send(Asked::nothing(), reply::bad_head(bad)).await
-    }
-
-    /// Sends an answer, and says how it goes on.
-    async fn send(&mut self, asked: Asked, mut answer: Response<Body>) -> Result<Then, Broken> {
-        let ends = self.is_ending();
-        let (unsaid, left) = {
-            let mut side = self.visitor.look();
-            if side.is_left() {
-                side.skip();
-            }
-            (side.hush(), side.is_left())
-        };
-        let keeps = answer::write_head(&mut self.out, unsaid, asked.closing(ends || left), &mut answer);
-        let switches = answer.status().as_u16() == 101;
-        let mut body = answer.into_body();
-        self.yielded = false;
-        let mut ended = !self.out.takes_body() && self.out.finish(None).is_ok();
-        // For whom the end of the connection is that of the answer, a reset alone tells of another one,
-        // whoever makes it: it may be the end of the program.
-        let fragile = self.out.ends_with_connection();
-        if fragile {
-            self.visitor.look().stream().set_abrupt(true);
-        }
-        poll_fn(|cx| self.poll_send(cx, &mut body, &mut ended)).await?;
-        if fragile {
-            self.visitor.look().stream().set_abrupt(false);
-        }
-        drop(body);
-        if switches {
-            return Ok(Then::Switch);
-        }
-        poll_fn(|cx| self.visitor.look().poll_settled(cx)).await;
-        let mut side = self.visitor.look();
-        side.skip();
-        Ok(if keeps && !side.is_left() { Then::Again } else { Then::Close })
-    }
-
-    /// Moves pieces of the body to the visitor, until all are gone.
-    fn poll_send(
-        &mut self,
-        cx: &mut Context<'_>,
-        body: &mut Body,
-        ended: &mut bool,
-    ) -> Poll<Result<(), Broken>> {
-        loop {
-            while !*ended && self.out.has_room() {
-                let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) else { break };
-                // Whoever hears nothing may ask again, and the app would have it twice.
-                if matches!(frame, Some(Err(_))) && self.out.is_untouched() {
-                    drop(self.out.poll_write(cx, self.visitor.look().stream()));
-                }
-                let (data, trailers) = match frame.transpose()?.map(http_body::Frame::into_data) {
-                    Some(Ok(data)) => (Some(data), None),
-                    Some(Err(frame)) => (None, frame.into_trailers().ok()),
-                    None => (None, None),
-                };
-                *ended = data.is_none() || body.is_end_stream();
-                self.out.push(data.unwrap_or_default())?;
-                if *ended {
-                    self.out.finish(trailers.as_ref())?;
-                }
-            }
-            if self.out.is_empty() {
-                if *ended {
-                    return Poll::Ready(Ok(()));
-                }
-                return self.presence.poll(cx, &mut self.visitor.look(), false).map(|()| Err(Broken::Gone));
-            }
-            ready!(self.after_others(cx));
-            let written = self.out.poll_write(cx, self.visitor.look().stream());
-            if self.out.has_moved() {
-                self.stall.restore();
-            }
-            match written {
-                Poll::Ready(written) => written?,
-                Poll::Pending => return self.stall.lose(cx).map(|stalled| Err(Broken::Io(stalled.into()))),
-            }
-        }
-    }
-
-    /// Lets all others who are ready take their turn before an answer is begun. So the answers of a busy
-    /// worker go out one behind the other, and whoever reads them is woken once for many: on a machine of
-    /// virtual cores a wake-up costs as much as the rest of a small answer.
-    fn after_others(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if std::mem::replace(&mut self.yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     /// Gives up what an idle connection does not need.

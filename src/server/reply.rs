@@ -3,10 +3,9 @@
 use super::page;
 use crate::http1::head::BadHead;
 use crate::http1::lines::Lines;
-use crate::protected::OWN;
+use crate::protected::{OWN, X_REQUEST_ID};
 use crate::proxy::body::Body;
 use crate::proxy::forward::ForwardError;
-use crate::proxy::headers::X_REQUEST_ID;
 use crate::refusal::{Code, Refusal};
 use crate::stream::Stream;
 use crate::telemetry::RequestId;

@@ -10,7 +10,7 @@ use crate::fields::Source;
 use crate::proxy::body::Body;
 use crate::proxy::client::{Client, NoAnswer, is_timeout};
 use crate::proxy::download::Download;
-use crate::proxy::headers::{Seen, describe_probe};
+use crate::proxy::onward::{Seen, describe_probe};
 use crate::refusal::{Code, Refusal};
 use crate::strict::{self, Fault};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};

@@ -104,6 +104,11 @@ impl Trace {
         (!invalid).then(|| Self::Taken(text.into()))
     }
 
+    /// Whether it is of our own.
+    pub fn is_made(&self) -> bool {
+        matches!(self, Self::Made(_))
+    }
+
     /// As `traceparent` says it, where it is our own. It says that the request is recorded, as it is, in
     /// our log: an app that records what its parent does would otherwise record nothing any more.
     pub fn made(&self) -> Option<[u8; MADE.len()]> {

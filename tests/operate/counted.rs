@@ -4,9 +4,11 @@ use crate::ask::{ADMIN, get, samples};
 use crate::harness::message::{Message, PATIENCE};
 use crate::harness::script::until;
 use crate::harness::{
-    App, INSTALL, STRANGER, Sidecar, TRUSTED, assert_minted, changed, connect, fixture, pair_with, request,
+    App, INSTALL, Reader, STRANGER, Sidecar, TRUSTED, assert_minted, changed, connect, fixture, pair_with,
+    request,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 const OWN: &str = "X-Tenant-Id: acme";
@@ -183,22 +185,29 @@ async fn each_request_counts_once_for_all_that_it_came_to() {
 async fn who_waits_for_no_answer_counts() {
     let app = App::answering(answer).await;
     let sidecar = Sidecar::start(&changed(&fixture(app.address), &[ADMIN])).await;
-    let before = samples(&sidecar).await;
-    let mut visitor = connect(STRANGER, sidecar.address).await;
-    tokio::io::AsyncWriteExt::write_all(&mut visitor, &request("GET", "/silent", &[])).await.unwrap();
-    until("the app is asked", || app.count() == 1).await;
-    visitor.set_zero_linger().unwrap();
-    drop(visitor);
-    let noted = "requests_total{route=\"app\",code=\"499\"}";
-    let counted = async {
-        while samples(&sidecar).await.get(noted) != Some(&1.0) {
-            tokio::task::yield_now().await;
+    for (times, warm) in [(1.0, false), (2.0, true)] {
+        let mut visitor = Reader::new(connect(STRANGER, sidecar.address).await);
+        if warm {
+            visitor.stream().write_all(&request("GET", "/", &[])).await.unwrap();
+            visitor.answer().await.unwrap();
         }
-    };
-    tokio::time::timeout(PATIENCE, counted).await.expect("whoever left does not count");
-    let seen = changes(&before, &samples(&sidecar).await).into_iter().map(|(name, _)| name);
-    let counts: Vec<_> = seen.filter(|name| !name.starts_with("connections")).collect();
-    assert_eq!(counts, ["request_duration_seconds_count", noted]);
+        let (before, requests, connections) = (samples(&sidecar).await, app.count(), app.connections());
+        visitor.stream().write_all(&request("GET", "/silent", &[])).await.unwrap();
+        until("the app is asked", || app.count() > requests).await;
+        assert_eq!(app.connections() == connections, warm);
+        visitor.stream().set_zero_linger().unwrap();
+        drop(visitor);
+        let noted = "requests_total{route=\"app\",code=\"499\"}";
+        let counted = async {
+            while samples(&sidecar).await.get(noted) != Some(&times) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, counted).await.expect("whoever left does not count");
+        let seen = changes(&before, &samples(&sidecar).await).into_iter().map(|(name, _)| name);
+        let counts: Vec<_> = seen.filter(|name| !name.starts_with("connections")).collect();
+        assert_eq!(counts, ["request_duration_seconds_count", noted]);
+    }
 }
 
 #[tokio::test]

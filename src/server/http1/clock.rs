@@ -26,6 +26,8 @@ pub struct Clock {
     header: Duration,
     tick: Duration,
     alarm: Alarm,
+    /// Whether whoever waits is known to the alarm: always the same task.
+    waiting: bool,
     /// Requests that have begun, and how many of them when it was last looked at.
     begun: u32,
     counted: u32,
@@ -41,13 +43,18 @@ impl Clock {
         let tick = TICK.min(timeouts.idle / 4).min(timeouts.header / 4);
         let mut alarm = Alarm::default();
         alarm.set(Instant::now() + if head.is_some() { tick.min(GLANCE) } else { tick });
-        Self { header: timeouts.header, tick, alarm, begun: 0, counted: 0, head, came: 0 }
+        Self { header: timeouts.header, tick, alarm, waiting: false, begun: 0, counted: 0, head, came: 0 }
     }
 
     /// A head has come.
     pub fn begin(&mut self) {
         self.begun = self.begun.wrapping_add(1);
         self.head = None;
+    }
+
+    /// Whether whoever waits for so much of a head has asked before, and need not again: it is woken.
+    pub fn is_waiting(&self, came: usize) -> bool {
+        self.waiting && came == 0 && self.head.is_none() && !self.alarm.has_rung()
     }
 
     /// Waits on, while so much of a head is there.
@@ -60,6 +67,7 @@ impl Clock {
             self.alarm.set(now + self.tick.min(GLANCE));
         }
         loop {
+            self.waiting = true;
             ready!(self.alarm.poll(cx));
             let now = Instant::now();
             let more = match self.head {
@@ -82,5 +90,34 @@ impl Clock {
             None if self.begun > 0 => (None, Instant::now() + timeouts.idle.saturating_sub(self.tick)),
             None => (None, until),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Clock;
+    use crate::config::model::Timeouts;
+    use std::future::poll_fn;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    /// Whether there is something to wait for.
+    async fn ask(clock: &mut Clock, came: usize) -> bool {
+        poll_fn(|cx| Poll::Ready(clock.poll(cx, came).is_pending())).await
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_nothing_asks_once() {
+        let long = Duration::from_hours(1);
+        let [header, body, idle, connect, response, stall, tunnel, tls] = [long; 8];
+        let timeouts = Timeouts { header, body, idle, connect, response, stall, tunnel, tls };
+        let mut clock = Clock::new(timeouts, None);
+        assert!(!clock.is_waiting(0), "nobody has asked");
+        assert!(ask(&mut clock, 0).await);
+        assert!(clock.is_waiting(0) && !clock.is_waiting(1), "a piece of a head is something new");
+        assert!(ask(&mut clock, 1).await);
+        assert!(!clock.is_waiting(0) && !clock.is_waiting(1), "a head that is coming is looked at");
+        clock.begin();
+        assert!(clock.is_waiting(0));
     }
 }

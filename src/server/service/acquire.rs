@@ -95,7 +95,7 @@ impl Service {
         let Some(client) = self.probed.as_ref().or(self.client.as_ref()) else {
             return self.refuse(visit, wish.ask(), &probe::unavailable("there is no app to ask", false));
         };
-        let told = probe::ask(client, probe, policy, &visit.parts.headers, &visit.seen()).await;
+        let told = probe::ask(client, probe, policy, &visit.parts.headers, &self.seen_of(visit)).await;
         // Only the app is the app.
         if self.probed.is_none() {
             self.recorder.heard(match &told {
@@ -125,7 +125,7 @@ impl Service {
         };
         let request = Request::from_parts(parts, body);
         let passage = self.passage(client, &self.shown);
-        let answer = forward(&passage, request, &visit.seen(), None).await;
+        let answer = forward(&passage, request, &self.seen_of(visit), None).await;
         self.count_heard(&answer);
         match answer {
             Ok(mut response) => {

@@ -13,9 +13,8 @@ use super::{Service, Stamp, mark};
 use crate::config::model::From;
 use crate::decide::{self, Head, Screened};
 use crate::http1::head::Glance;
-use crate::http1::lines::Lines;
 use crate::http1::target::Target;
-use crate::proxy::headers::resembles_framing;
+use crate::proxy::headers::tells_of_body;
 use crate::route::{Door, Route};
 use crate::server::connection::Origin;
 use crate::server::handler::AtOnce;
@@ -23,15 +22,9 @@ use crate::server::metrics::Outcome;
 use crate::server::reply::Redirect;
 use crate::session;
 use crate::token::TenantToken;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{StatusCode, Version};
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Whether it is told in one way alone that there is no body: by no word of one.
-fn is_bare(lines: Lines<'_>) -> bool {
-    !lines.has(&CONTENT_LENGTH) && !lines.has(&TRANSFER_ENCODING) && !resembles_framing(lines)
-}
 
 impl Service {
     /// What can be made of a request from its head as it stands.
@@ -47,7 +40,7 @@ impl Service {
         let mut routes = policy.routes.iter().enumerate();
         match routes.find(|(_, route)| route.owns(target.path)) {
             Some(owner) => self.redirect(known, owner, started).map(AtOnce::Redirect),
-            None => self.begin(origin, head, known, started).map(AtOnce::Passing),
+            None => self.begin_passing(origin, head, known, started).map(AtOnce::Passing),
         }
     }
 
@@ -55,7 +48,7 @@ impl Service {
     fn redirect(&self, head: Head<'_>, owner: (usize, &Route), started: Instant) -> Option<Redirect> {
         let (policy, (index, route)) = (&self.config.policy, owner);
         let is_redirect = matches!(route.door, Door::Install | Door::Marketplace);
-        if !is_redirect || policy.from != From::Headers || !is_bare(head.headers) {
+        if !is_redirect || policy.from != From::Headers || tells_of_body(head.headers) {
             return None;
         }
         let Ok(Screened::Install(ask)) = decide::screen(policy, head) else { return None };

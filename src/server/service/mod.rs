@@ -1,6 +1,7 @@
 //! The life of one request: whose it is, and what becomes of it. What is ours goes on in `acquire`
 //! (who is the visitor?), `deliver` (the token, and the way it takes), `pandium` (its pages, where we show
-//! them) and `refuse`. Most who get a token are answered before all that, in `at_once`.
+//! them) and `refuse`. Most who get a token are answered before all that, in `at_once`, and most of what
+//! passes begins there and goes on in `passing`.
 
 mod acquire;
 mod at_once;
@@ -23,12 +24,13 @@ use crate::config::model::{From, Policy, Probe};
 use crate::decide::{self, Head, Screened};
 use crate::fields::Source;
 use crate::http1::lines::Lines;
-use crate::protected::Protected;
+use crate::protected::{Protected, TRACEPARENT, X_REQUEST_ID};
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use crate::proxy::client::{Client, Way};
 use crate::proxy::forward::{ForwardError, Passage, forward};
-use crate::proxy::headers::{Seen, TRACEPARENT, X_REQUEST_ID, is_framed_plainly, resembles_framing};
+use crate::proxy::headers::{is_framed_plainly, resembles_framing};
+use crate::proxy::onward::Seen;
 use crate::proxy::place::Place;
 use crate::proxy::rewrite::Jar;
 use crate::proxy::tunnel::Switch;
@@ -101,10 +103,6 @@ pub(super) struct Stamp<'v> {
 }
 
 impl Visit<'_> {
-    fn seen(&self) -> Seen<'_> {
-        seen(self.origin, self.trusted, self.stamp.mark)
-    }
-
     fn form(&self) -> Form {
         Form::wanted(&self.parts.headers)
     }
@@ -134,11 +132,6 @@ struct Arrival<'a> {
 fn mark(trusted: Option<TrustedPeer>, lines: Lines<'_>) -> Mark {
     let given = |name| trusted.and_then(|_| lines.one(name));
     Mark::of(given(&X_REQUEST_ID), given(&TRACEPARENT))
-}
-
-/// What we see of a request that the app cannot see.
-fn seen<'s>(origin: &'s Origin, trusted: Option<TrustedPeer>, mark: &'s Mark) -> Seen<'s> {
-    Seen { address: origin.address.as_ref(), trusted, scheme: origin.scheme(), mark }
 }
 
 impl Service {
@@ -223,7 +216,7 @@ impl Service {
             match decide::screen(&self.config.policy, head(&parts, origin)) {
                 Ok(Screened::Pass(trusted)) => {
                     let request = Request::from_parts(parts, body);
-                    self.pass(&seen(origin, trusted, mark), Some(&origin.switch), request, id).await
+                    self.pass(&self.seen(origin, trusted, mark), Some(&origin.switch), request, id).await
                 }
                 // In a box: what passes should not carry the room for it.
                 Ok(Screened::Install(ask)) => Box::pin(self.grant(Wish::Token(ask), &visit, body)).await,
@@ -271,6 +264,17 @@ impl Service {
             Err(Failure::Late) => self.recorder.heard(Heard::Late),
             Err(_) => {}
         }
+    }
+
+    /// What we see of a request that the app cannot see.
+    fn seen<'s>(&'s self, origin: &'s Origin, trusted: Option<TrustedPeer>, mark: &'s Mark) -> Seen<'s> {
+        let (address, scheme) = (origin.address.as_ref(), origin.scheme());
+        Seen { address, trusted, scheme, mark, protected: &self.protected }
+    }
+
+    /// The same of a visit.
+    fn seen_of<'s>(&'s self, visit: &Visit<'s>) -> Seen<'s> {
+        self.seen(visit.origin, visit.trusted, visit.stamp.mark)
     }
 
     fn passage<'s>(&'s self, client: &'s Client, hidden: &'s Arc<Protected>) -> Passage<'s> {

@@ -1,13 +1,14 @@
 //! A request that passes to the app as it stands.
 
 use super::pending::Pending;
-use super::{Service, mark, seen};
+use super::{Service, mark};
 use crate::decide::{self, Head, Screened};
 use crate::http1::head::Glance;
+use crate::protected::X_REQUEST_ID;
 use crate::proxy::body::Body;
 use crate::proxy::client::{Begun, Client};
 use crate::proxy::forward;
-use crate::proxy::headers::X_REQUEST_ID;
+use crate::proxy::onward::Plain;
 use crate::server::connection::Origin;
 use crate::server::reply::Form;
 use crate::telemetry::Mark;
@@ -28,18 +29,19 @@ pub struct Passing {
 
 impl Service {
     /// Begins to pass a request on, where its head as it stands is all that there is to it.
-    pub(super) fn begin(
+    pub(super) fn begin_passing(
         self: &Arc<Self>,
         origin: &Origin,
         glance: Glance<'_>,
         head: Head<'_>,
         started: Instant,
     ) -> Option<Passing> {
-        let client = self.client.as_ref().filter(|_| forward::is_plain(glance))?;
+        let client = self.client.as_ref().filter(|client| client.is_warm())?;
+        let plain = Plain::of(glance)?;
         let Ok(Screened::Pass(trusted)) = decide::screen(&self.config.policy, head) else { return None };
         let mark = mark(trusted, head.headers);
-        let passage = self.passage(client, &self.hidden);
-        let begun = forward::begin(&passage, glance, &seen(origin, trusted, &mark))?;
+        let seen = self.seen(origin, trusted, &mark);
+        let begun = client.begin(plain.method(), |out| plain.write(out, &seen))?;
         let (service, client, form) = (Arc::clone(self), Arc::clone(client), Form::wanted(head.headers));
         Some(Passing { service, client, begun, mark, form, started })
     }
@@ -48,11 +50,11 @@ impl Service {
 impl Passing {
     /// Has the app answer it.
     #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
-    pub fn finish(self) -> impl Future<Output = Response<Body>> + Send {
+    pub fn answer(self) -> impl Future<Output = Response<Body>> + Send {
         async move {
             let Self { service, client, begun, mark, form, started } = self;
             let pending = Pending::new(&service, None, &mark, started);
-            let answer = forward::finish(&service.passage(&client, &service.hidden), begun).await;
+            let answer = forward::hear(&service.passage(&client, &service.hidden), begun).await;
             let mut answered = service.passed(answer, form, &mark.id);
             pending.over(answered.response.status().as_u16(), answered.code, answered.target);
             answered.response.headers_mut().entry(X_REQUEST_ID).or_insert_with(|| mark.id.to_value());
