@@ -13,24 +13,23 @@
 
 use super::alarm::Alarm;
 use super::body::{Body, BodyError};
+use super::incoming::Incoming;
 use crate::http1::decode::{BadBody, Decoder};
 use crate::http1::encode::write_request;
 use crate::http1::framing::{BadFraming, Length, keeps_alive, of_response};
 use crate::http1::head::{self, BadHead, Bounds};
 use crate::http1::outgoing::{Framing, Outgoing, WrongLength};
 use crate::stream::Stream;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::{Body as _, Frame};
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use tokio::io::{AsyncRead as _, AsyncReadExt as _, ReadBuf};
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::task::unconstrained;
 
-/// How much is read at once, to begin with, and the most that a connection at rest holds for it.
-const USUAL_READ: usize = 8 << 10;
 /// The most that is read at once, and so what an answer holds whose visitor takes none of it. It is
 /// enough that larger ones are no faster.
 const LARGEST_READ: usize = 128 << 10;
@@ -43,11 +42,7 @@ pub struct Line {
     pub alarm: Alarm,
     stream: Stream,
     /// What has come and is not read yet.
-    read: BytesMut,
-    /// How much to read at once.
-    next: usize,
-    /// Whether there is more room for it than a connection at rest should hold.
-    roomy: bool,
+    read: Incoming,
     out: Outgoing,
     /// What is still to come of the request's body.
     upload: Option<Body>,
@@ -98,9 +93,7 @@ impl Line {
         Box::new(Self {
             alarm: Alarm::default(),
             stream,
-            read: BytesMut::new(),
-            next: USUAL_READ,
-            roomy: false,
+            read: Incoming::new(Bytes::new(), LARGEST_READ),
             out: Outgoing::default(),
             upload: None,
             deaf: None,
@@ -172,8 +165,8 @@ impl Line {
 
     /// The next head that has come, and is an answer: what is said on the way to one is passed over.
     fn take_head(&mut self) -> Result<Option<Response<()>>, Fault> {
-        while !self.read.is_empty() {
-            let Some(mut answer) = head::response(&mut self.read, BOUNDS)? else { break };
+        while !self.read.bytes.is_empty() {
+            let Some(mut answer) = head::response(&mut self.read.bytes, BOUNDS)? else { break };
             let status = answer.status().as_u16();
             if matches!(status, 100..=199) && status != 101 {
                 continue;
@@ -194,7 +187,7 @@ impl Line {
     /// The next piece of the answer's body.
     pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         loop {
-            if let Some(piece) = self.decoder.decode(&mut self.read)? {
+            if let Some(piece) = self.decoder.decode(&mut self.read.bytes)? {
                 return Poll::Ready(Some(Ok(piece.into())));
             }
             if self.decoder.is_over() {
@@ -273,7 +266,7 @@ impl Line {
 
     /// Ready when the app says anything beyond its answer, if only that it has ended.
     pub fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.read.is_empty() {
+        if !self.read.bytes.is_empty() {
             return Poll::Ready(());
         }
         let mut room = [0];
@@ -293,40 +286,17 @@ impl Line {
     /// Gives up the room that the last request and its answer took, if that was much.
     pub fn rest(&mut self) {
         self.out.forget();
-        if std::mem::take(&mut self.roomy) {
-            self.read = BytesMut::new();
-        }
-        self.next = USUAL_READ;
+        self.read.rest();
     }
 
     /// What is below HTTP, once the app has switched protocols, and what it has said already.
     pub fn switched(self) -> (Stream, Bytes) {
-        (self.stream, self.read.freeze())
+        (self.stream, self.read.bytes.freeze())
     }
 
     /// Reads more; nothing at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let size = self.read_size();
-        if self.read.capacity() - self.read.len() < size / 2 {
-            self.roomy |= self.read.len() + size > USUAL_READ;
-            self.read.reserve(size);
-        }
-        let read = ready!(pin!(self.stream.read_buf(&mut self.read)).poll(cx))?;
-        if self.read.len() == self.read.capacity() {
-            self.next = (4 * self.next).min(LARGEST_READ);
-        }
-        Poll::Ready(Ok(read))
-    }
-
-    /// How much to read at once: more where as much has come before, and no more than is left, but for
-    /// a byte that shows that this was all.
-    fn read_size(&self) -> usize {
-        match self.left() {
-            Some(left @ 1..) if self.next > USUAL_READ => usize::try_from(left.saturating_add(1))
-                .unwrap_or(LARGEST_READ)
-                .clamp(USUAL_READ, LARGEST_READ),
-            _ => self.next,
-        }
+        self.read.poll(cx, &mut self.stream, self.decoder.left())
     }
 }
 

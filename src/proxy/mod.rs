@@ -11,6 +11,7 @@ pub mod forward;
 pub mod headers;
 pub mod http2;
 pub mod inbound;
+pub mod incoming;
 pub mod line;
 pub mod onward;
 pub mod overtaken;

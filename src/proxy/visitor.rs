@@ -4,20 +4,18 @@
 //! that: never both at once, but from two tasks where an answer is there before its request has ended.
 //! So it is shared, and each holds it only for as long as it takes to look.
 
+use super::incoming::Incoming;
 use crate::http1::decode::{BadBody, Decoder};
 use crate::http1::framing::Length;
 use crate::stream::Stream;
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
-use std::future::Future as _;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
+use tokio::io::AsyncWrite as _;
 
-/// How much is read at once, to begin with: most heads fit.
-const USUAL_READ: usize = 8 << 10;
 /// The most that is read at once, from somebody who sends as much.
 const LARGEST_READ: usize = 64 << 10;
 
@@ -42,9 +40,7 @@ pub enum Fault {
 /// One end of a connection.
 pub struct Side {
     stream: Stream,
-    read: BytesMut,
-    /// How much to ask for.
-    next: usize,
+    read: Incoming,
     decoder: Decoder,
     /// What is still to be said before the body comes.
     interim: &'static [u8],
@@ -63,8 +59,7 @@ impl Visitor {
     pub fn new(stream: Stream, said: Bytes) -> Self {
         Self(Arc::new(Mutex::new(Side {
             stream,
-            read: BytesMut::from(said),
-            next: USUAL_READ,
+            read: Incoming::new(said, LARGEST_READ),
             decoder: Decoder::Length(0),
             interim: &[],
             unflushed: false,
@@ -82,14 +77,14 @@ impl Visitor {
     /// The connection and what was read, if nobody else holds it.
     pub fn into_parts(self) -> Option<(Stream, Bytes)> {
         let side = Arc::into_inner(self.0)?.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Some((side.stream, side.read.freeze()))
+        Some((side.stream, side.read.bytes.freeze()))
     }
 }
 
 impl Side {
     /// What has come and is not read.
     pub fn read(&mut self) -> &mut BytesMut {
-        &mut self.read
+        &mut self.read.bytes
     }
 
     /// Where bytes go out.
@@ -99,21 +94,13 @@ impl Side {
 
     /// Reads more; false at the end.
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        if self.read.capacity() - self.read.len() < self.next / 2 {
-            self.read.reserve(self.next);
-        }
-        let read = ready!(pin!(self.stream.read_buf(&mut self.read)).poll(cx))?;
-        if self.read.len() == self.read.capacity() {
-            self.next = (2 * self.next).min(LARGEST_READ);
-        }
+        let read = ready!(self.read.poll(cx, &mut self.stream, self.decoder.left()))?;
         Poll::Ready(Ok(read > 0))
     }
 
     /// Gives up the room that nothing is in.
     pub fn shrink(&mut self) {
-        // A copy, as the rest is a part of all the room that there was for more.
-        self.read = BytesMut::from(&*self.read);
-        self.next = USUAL_READ;
+        self.read.shrink();
     }
 
     /// A body is to come, for whoever asks; some visitors wait to be asked.
@@ -140,7 +127,7 @@ impl Side {
 
     /// Reads past what has come of a body that nobody wants.
     pub fn skip(&mut self) {
-        while let Ok(Some(_)) = self.decoder.decode(&mut self.read) {}
+        while let Ok(Some(_)) = self.decoder.decode(&mut self.read.bytes) {}
     }
 
     /// Takes the word back that asks for the body, or what is unsaid of it: an answer comes instead.
@@ -164,7 +151,7 @@ impl Side {
             if self.cut {
                 return Poll::Ready(Some(Err(BadBody::CutOff.into())));
             }
-            match self.decoder.decode(&mut self.read) {
+            match self.decoder.decode(&mut self.read.bytes) {
                 Err(bad) => return Poll::Ready(Some(Err(bad.into()))),
                 Ok(Some(piece)) => {
                     self.wake();
@@ -207,12 +194,12 @@ impl Side {
 
     /// Whether more may come, or has, that nobody will read.
     pub fn owes_bytes(&self) -> bool {
-        self.is_left() || !self.read.is_empty()
+        self.is_left() || !self.read.bytes.is_empty()
     }
 
     /// Reads and forgets; false at the end.
     pub fn poll_skip(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        self.read.clear();
+        self.read.bytes.clear();
         self.poll_read(cx)
     }
 

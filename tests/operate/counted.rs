@@ -294,7 +294,7 @@ async fn both_formats_are_spoken_to_whoever_asks_for_them() {
     let open = get(at, "/metrics", &["Accept: application/openmetrics-text;version=1.0.0,*/*;q=0.5"]).await;
     assert_eq!(open.values("content-type"), ["application/openmetrics-text; version=1.0.0; charset=utf-8"]);
     assert!(open.text().ends_with("\n# EOF\n"));
-    let mut post = crate::harness::Reader::new(connect("127.0.0.1", at).await);
+    let mut post = Reader::new(connect("127.0.0.1", at).await);
     tokio::io::AsyncWriteExt::write_all(post.stream(), &request("POST", "/metrics", &[])).await.unwrap();
     assert_eq!(post.answer().await.unwrap().status(), 405);
 }

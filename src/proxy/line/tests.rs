@@ -1,5 +1,6 @@
-use super::{Fault, LARGEST_READ, Line, USUAL_READ};
+use super::{Fault, LARGEST_READ, Line};
 use crate::proxy::body::Body;
+use crate::proxy::incoming::USUAL;
 use crate::stream::Stream;
 use http::{Method, Request, Response};
 use std::future::poll_fn;
@@ -186,12 +187,12 @@ async fn whatever_comes_on_a_connection_at_rest_ends_it() {
 async fn a_length_is_no_size() {
     let (mut line, mut app) = opened();
     line.begin(request(Method::GET, Body::empty()));
-    line.next = LARGEST_READ;
+    line.read.next = LARGEST_READ;
     app.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", u64::MAX).as_bytes())
         .await
         .unwrap();
     head(&mut line).await.unwrap();
-    assert_eq!((line.left(), line.read_size()), (Some(u64::MAX), LARGEST_READ));
+    assert_eq!((line.left(), line.read.size(line.left())), (Some(u64::MAX), LARGEST_READ));
     heard(&mut app).await;
     app.write_all(b"some").await.unwrap();
     drop(app);
@@ -212,8 +213,8 @@ async fn a_connection_at_rest_holds_little() {
         head(&mut line).await.unwrap();
         assert_eq!(body(&mut line).await.unwrap().len(), 1_000_000);
         drop(says.await.unwrap());
-        assert!(line.roomy && line.next > USUAL_READ && line.next <= LARGEST_READ);
+        assert!(line.read.roomy && line.read.next > USUAL && line.read.next <= LARGEST_READ);
         line.rest();
-        assert!(line.read.capacity() <= USUAL_READ && line.next == USUAL_READ);
+        assert!(line.read.bytes.capacity() <= USUAL && line.read.next == USUAL);
     }
 }
