@@ -6,11 +6,12 @@ use super::connect::Connector;
 use super::download::Download;
 use super::http2;
 use super::line::{Fault, Line};
+use super::onward::{Plain, Seen};
 use super::overtaken::Overtaken;
 use super::pool::Pool;
 use crate::config::model::{Remote, Timeouts, Upstream};
 use crate::stream::Stream;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body::Body as _;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -133,11 +134,10 @@ impl Client {
         !self.pool.is_empty()
     }
 
-    /// Begins with a request that may be repeated, has no body, and whose head somebody writes; if there
-    /// is a connection that was used before.
-    pub fn begin(&self, method: &Method, write: impl FnOnce(&mut Vec<u8>)) -> Option<Begun> {
+    /// Begins with a plain request, which may be repeated; if there is a connection that was used before.
+    pub fn begin(&self, plain: Plain<'_>, seen: &Seen<'_>) -> Option<Begun> {
         let mut line = self.pool.take()?;
-        line.begin_head(method, write);
+        line.begin_plain(plain, seen);
         Some(Begun(line))
     }
 

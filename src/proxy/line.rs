@@ -14,6 +14,7 @@
 use super::alarm::Alarm;
 use super::body::{Body, BodyError};
 use super::incoming::Incoming;
+use super::onward::{Plain, Seen};
 use crate::http1::decode::{BadBody, Decoder};
 use crate::http1::encode::write_request;
 use crate::http1::framing::{BadFraming, Length, keeps_alive, of_response};
@@ -117,10 +118,10 @@ impl Line {
         self.upload = (framing != Framing::Nothing).then(|| request.into_body());
     }
 
-    /// Begins to send a request without a body, whose head somebody writes.
-    pub fn begin_head(&mut self, method: &Method, write: impl FnOnce(&mut Vec<u8>)) {
-        write(self.out.begin(Framing::Nothing));
-        self.method = method.clone();
+    /// Begins to send a plain request, which has no body.
+    pub fn begin_plain(&mut self, plain: Plain<'_>, seen: &Seen<'_>) {
+        plain.write(self.out.begin(Framing::Nothing), seen);
+        self.method = plain.method().clone();
         self.heard = false;
         self.upload = None;
     }

@@ -170,11 +170,8 @@ impl Service {
             let owner = self.owner(request.uri(), request.headers());
             let arrival = Arrival { origin, trusted, mark: &mark, started };
             let pending = Pending::new(self, owner, &mark, started);
-            let mut answered = self.route(arrival, request, owner.map(|(at, route)| (at, route.door))).await;
-            pending.over(answered.response.status().as_u16(), answered.code, answered.target);
-            // The app's own, where it names requests, too.
-            answered.response.headers_mut().entry(X_REQUEST_ID).or_insert_with(|| mark.id.to_value());
-            answered.response
+            let answered = self.route(arrival, request, owner.map(|(at, route)| (at, route.door))).await;
+            pending.over(answered)
         }
     }
 

@@ -4,7 +4,6 @@ use super::pending::Pending;
 use super::{Service, mark};
 use crate::decide::{self, Head, Screened};
 use crate::http1::head::Glance;
-use crate::protected::X_REQUEST_ID;
 use crate::proxy::body::Body;
 use crate::proxy::client::{Begun, Client};
 use crate::proxy::forward;
@@ -41,7 +40,7 @@ impl Service {
         let Ok(Screened::Pass(trusted)) = decide::screen(&self.config.policy, head) else { return None };
         let mark = mark(trusted, head.headers);
         let seen = self.seen(origin, trusted, &mark);
-        let begun = client.begin(plain.method(), |out| plain.write(out, &seen))?;
+        let begun = client.begin(plain, &seen)?;
         let (service, client, form) = (Arc::clone(self), Arc::clone(client), Form::wanted(head.headers));
         Some(Passing { service, client, begun, mark, form, started })
     }
@@ -55,10 +54,7 @@ impl Passing {
             let Self { service, client, begun, mark, form, started } = self;
             let pending = Pending::new(&service, None, &mark, started);
             let answer = forward::hear(&service.passage(&client, &service.hidden), begun).await;
-            let mut answered = service.passed(answer, form, &mark.id);
-            pending.over(answered.response.status().as_u16(), answered.code, answered.target);
-            answered.response.headers_mut().entry(X_REQUEST_ID).or_insert_with(|| mark.id.to_value());
-            answered.response
+            pending.over(service.passed(answer, form, &mark.id))
         }
     }
 }

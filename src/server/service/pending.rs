@@ -1,9 +1,12 @@
 //! A request that has no answer yet.
 
-use super::Service;
+use super::{Answered, Service};
+use crate::protected::X_REQUEST_ID;
+use crate::proxy::body::Body;
 use crate::route::Route;
 use crate::server::metrics::Outcome;
 use crate::telemetry::Mark;
+use http::Response;
 use std::time::Instant;
 
 /// What stands for the status of no answer, as nginx has it.
@@ -29,10 +32,14 @@ impl<'p> Pending<'p> {
         Self { service, owner, mark, started, over: false }
     }
 
-    /// It has its answer.
-    pub(super) fn over(mut self, status: u16, code: &'static str, target: Option<usize>) {
+    /// It has its answer, which tells what it is called.
+    pub(super) fn over(mut self, answered: Answered) -> Response<Body> {
+        let Answered { mut response, code, target } = answered;
         self.over = true;
-        self.note(status, code, target);
+        self.note(response.status().as_u16(), code, target);
+        // The app's own, where it names requests, too.
+        response.headers_mut().entry(X_REQUEST_ID).or_insert_with(|| self.mark.id.to_value());
+        response
     }
 
     fn note(&self, status: u16, code: &'static str, target: Option<usize>) {
