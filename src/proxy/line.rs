@@ -233,7 +233,7 @@ impl Line {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends no more of the request, as the app does not take it. Its answer still counts.
+    /// Sends no more of the request, as it does not move. The app's answer still counts.
     pub fn hold_back(&mut self) {
         self.deafen(io::ErrorKind::TimedOut.into());
     }

@@ -4,6 +4,7 @@
 //! of its own. Both hold the connection for as long as it takes to move what moves; who is done last
 //! gives it back.
 
+use super::body::BodyError;
 use super::line::{Fault, Line};
 use super::pool::Pool;
 use bytes::Bytes;
@@ -64,6 +65,8 @@ impl Overtaken {
         let Some(line) = &mut state.line else { return Poll::Ready(()) };
         match line.poll_upload(cx) {
             Poll::Ready(Ok(())) => return Poll::Ready(()),
+            // Whoever has an answer need not send the rest (RFC 9112 §9.5), and may still want all of it.
+            Poll::Ready(Err(Fault::Visitor(BodyError::Stalled(_)))) => line.hold_back(),
             // Nobody is to take a half for the whole.
             Poll::Ready(Err(_)) => state.give_up(),
             // The app has had its say, and gone.
@@ -76,7 +79,7 @@ impl Overtaken {
         Poll::Ready(())
     }
 
-    /// Sends no more of the request: the app does not take it.
+    /// Sends no more of the request: the app does not take it in time.
     pub fn hold_back(&self) {
         if let Some(line) = &mut self.state().line {
             line.hold_back();

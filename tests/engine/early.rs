@@ -62,35 +62,48 @@ async fn a_refused_upload_is_told_to_who_sends_on() {
     }
 }
 
-/// An app that never takes the upload may take its time with the answer: only the upload has its end.
+/// Two framings of an answer that takes three seconds, and its text is the word.
+fn slow_answers() -> [Vec<Step>; 2] {
+    ["Content-Length: 6", "Transfer-Encoding: chunked"].map(|framing| {
+        let chunked = framing.ends_with("chunked");
+        let letter = |c| if chunked { format!("1\r\n{c}\r\n") } else { String::from(c) };
+        let mut steps = vec![say(format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n"))];
+        steps.extend("answer".chars().flat_map(|c| [Step::Pause(ms(500)), say(letter(c))]));
+        steps.extend([say(if chunked { "0\r\n\r\n" } else { "" }), Step::Hang]);
+        steps
+    })
+}
+
+/// Where the upload ends in time that the app never takes, or the visitor never sends, the answer may take
+/// its time: whoever has been answered need not send the rest (RFC 9112 §9.5).
 #[tokio::test]
-async fn an_answer_to_an_upload_that_nobody_takes_may_be_long() {
-    for framing in ["Content-Length: 6", "Transfer-Encoding: chunked"] {
-        let (app, sidecar) = playing("timeouts: { response: 1s }", move |call| {
-            if call.path() != "/up" {
-                return vec![ok("fine")];
-            }
-            let chunked = framing.ends_with("chunked");
-            let letter = |c| if chunked { format!("1\r\n{c}\r\n") } else { String::from(c) };
-            let mut steps = vec![say(format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n"))];
-            steps.extend("answer".chars().flat_map(|c| [Step::Pause(ms(500)), say(letter(c))]));
-            steps.extend([say(if chunked { "0\r\n\r\n" } else { "" }), Step::Hang]);
-            steps
-        })
-        .await;
-        let (reading, mut writing) = connect(STRANGER, sidecar.address).await.into_split();
-        let writes = tokio::spawn(async move {
-            writing.write_all(post("/up", 20 * MIB).as_bytes()).await?;
-            writing.write_all(&vec![b'x'; 20 * MIB]).await
-        });
-        let mut visitor = Reader::new(reading);
-        assert_eq!(gist(visitor.answer().await.as_ref()), "200 answer", "{framing}");
-        assert!(visitor.ends().await, "what is left of the body is no next request");
-        drop(writes.await.unwrap());
-        until("the app is left", || app.open() == 0).await;
-        assert_eq!(gist(Some(&sidecar.get(STRANGER, "/next", &[]).await)), "200 fine");
-        assert_eq!((app.count("/up"), app.connections()), (1, 2));
+async fn an_answer_to_an_upload_that_does_not_move_may_be_long() {
+    let each = |steps: Vec<Step>| [20 * MIB, 9].map(|sent| tokio::spawn(has_it_all(steps.clone(), sent)));
+    for case in slow_answers().map(each).into_iter().flatten() {
+        case.await.unwrap();
     }
+}
+
+async fn has_it_all(steps: Vec<Step>, sent: usize) {
+    let (app, sidecar) = playing("timeouts: { response: 1s, body: 1s }", move |call| match call.path() {
+        "/up" => steps.clone(),
+        _ => vec![ok("fine")],
+    })
+    .await;
+    let (reading, mut writing) = connect(STRANGER, sidecar.address).await.into_split();
+    let writes = tokio::spawn(async move {
+        writing.write_all(post("/up", 20 * MIB).as_bytes()).await?;
+        writing.write_all(&vec![b'x'; sent]).await?;
+        // It stays to listen.
+        std::io::Result::Ok(writing)
+    });
+    let mut visitor = Reader::new(reading);
+    assert_eq!(gist(visitor.answer().await.as_ref()), "200 answer", "of {sent}");
+    assert!(visitor.ends().await, "what is left of the body is no next request");
+    drop(writes.await.unwrap());
+    until("the app is left", || app.open() == 0).await;
+    assert_eq!(gist(Some(&sidecar.get(STRANGER, "/next", &[]).await)), "200 fine");
+    assert_eq!((app.count("/up"), app.connections()), (1, 2));
 }
 
 /// The next request on the connection is what comes behind the whole body, and no byte of it, however
