@@ -1,9 +1,9 @@
 //! Messages as bytes that go out.
 
 use super::head::Reason;
-use super::spelling::{Spelling, write_fields};
+use super::spelling::{Spelling, write_usual};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, Version};
+use http::{HeaderMap, Method, Request, Response, Version};
 use std::io::Write as _;
 
 /// Writes the head of a request, with the empty line at its end. The target is written as it stands.
@@ -26,6 +26,24 @@ pub fn write_request_line(out: &mut Vec<u8>, method: &Method, target: &[u8]) {
 pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name);
+    write_value(out, value);
+}
+
+/// Writes fields, with the names in these spellings.
+pub fn write_fields(out: &mut Vec<u8>, headers: &HeaderMap, spelling: Option<&Spelling>) {
+    let mut last = None;
+    for (name, value) in headers {
+        let nth = last.filter(|(before, _)| *before == name).map_or(0, |(_, nth)| nth + 1);
+        match spelling.and_then(|spelling| spelling.of(name, nth)) {
+            Some(spelled) => out.extend_from_slice(spelled),
+            None => write_usual(out, name.as_str()),
+        }
+        last = spelling.map(|_| (name, nth));
+        write_value(out, value.as_bytes());
+    }
+}
+
+fn write_value(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");

@@ -1,7 +1,6 @@
 //! What waits to be written: a message's head, and pieces of its body as they come.
 
-use super::encode::{LAST_CHUNK, write_chunk_size};
-use super::spelling::write_fields;
+use super::encode::{LAST_CHUNK, write_chunk_size, write_fields};
 use bytes::{Buf as _, Bytes};
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use std::io::{self, IoSlice};

@@ -36,7 +36,8 @@ impl Spelling {
         self.0.is_empty()
     }
 
-    fn of(&self, name: &HeaderName, nth: usize) -> Option<&Bytes> {
+    /// How the name of this field is spelled, where that is unusual.
+    pub(super) fn of(&self, name: &HeaderName, nth: usize) -> Option<&Bytes> {
         self.0
             .iter()
             .find(|unusual| unusual.nth == nth && unusual.name == name)
@@ -53,23 +54,8 @@ fn is_usual(name: &[u8]) -> bool {
     })
 }
 
-/// Writes header fields as lines, with the names in these spellings.
-pub fn write_fields(out: &mut Vec<u8>, headers: &HeaderMap, spelling: Option<&Spelling>) {
-    let mut last = None;
-    for (name, value) in headers {
-        let nth = last.filter(|(before, _)| *before == name).map_or(0, |(_, nth)| nth + 1);
-        match spelling.and_then(|spelling| spelling.of(name, nth)) {
-            Some(spelled) => out.extend_from_slice(spelled),
-            None => write_usual(out, name.as_str()),
-        }
-        last = spelling.map(|_| (name, nth));
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-fn write_usual(out: &mut Vec<u8>, name: &str) {
+/// Writes a name as most spell it.
+pub(super) fn write_usual(out: &mut Vec<u8>, name: &str) {
     let mut initial = true;
     out.extend(name.bytes().map(|byte| {
         let spelled = if initial { byte.to_ascii_uppercase() } else { byte };
@@ -80,7 +66,8 @@ fn write_usual(out: &mut Vec<u8>, name: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Spelling, write_fields};
+    use super::Spelling;
+    use crate::http1::encode::write_fields;
     use bytes::Bytes;
     use http::{HeaderMap, HeaderName, HeaderValue};
 

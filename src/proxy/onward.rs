@@ -205,8 +205,8 @@ impl<'h> Plain<'h> {
 #[cfg(test)]
 mod tests {
     use super::{ASKED, FOR, ID, Label, PORT, PROTO, Plain, Seen, TRACE, describe_probe, prepare_request};
+    use crate::http1::encode::write_fields;
     use crate::http1::head::{Bounds, Came, request};
-    use crate::http1::spelling::write_fields;
     use crate::protected::{DESCRIPTION, Protected};
     use crate::telemetry::Mark;
     use crate::trust::{Peer, PeerRule, Trust};
