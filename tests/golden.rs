@@ -140,7 +140,7 @@ fn decide(policy: &Policy, request: &Request, answered: Option<&Answered>) -> Re
     let Answered { status, headers, body } = answered.expect("the app's answer");
     let mut answer = Answer { status: *status, headers: headers.clone(), json: None };
     match policy.from {
-        From::Probe(_) => answer.json = probe::understand(*status == 200, headers, body.as_bytes(), policy)?,
+        From::Probe(_) => answer.json = probe::understand(*status, headers, body.as_bytes(), policy)?,
         From::Handoff if answer.hands_over(policy) => {}
         From::Handoff => return Ok("the app's own answer\n".to_owned()),
         From::Headers | From::Jwt(_) => panic!("nobody asks the app"),

@@ -165,10 +165,11 @@ fn understand(
                 headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
             }
             let text = text.unwrap_or_default();
-            visit.answer.json = probe::understand(status == 200, headers, text.as_bytes(), policy)?;
+            visit.answer.json = probe::understand(status, headers, text.as_bytes(), policy)?;
         }
         From::Handoff if !visit.answer.hands_over(policy) => {
-            return Err(Refusal::new(Code::SignedOut, "the app's own answer goes to the visitor"));
+            let detail = format!("the app's own answer, a {status}, goes to the visitor");
+            return Err(Refusal::new(Code::SignedOut, detail));
         }
         From::Handoff | From::Headers | From::Jwt(_) => {}
     }

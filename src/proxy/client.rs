@@ -9,7 +9,7 @@ use super::line::{Fault, Line};
 use super::onward::{Plain, Seen};
 use super::overtaken::Overtaken;
 use super::pool::Pool;
-use crate::config::model::{Remote, Timeouts, Upstream};
+use crate::config::model::{Endpoint, Remote, Timeouts, Upstream};
 use crate::stream::Stream;
 use http::{Request, Response};
 use http_body::Body as _;
@@ -98,6 +98,11 @@ impl Client {
     /// The way that it goes.
     pub fn way(&self) -> &Way {
         &self.way
+    }
+
+    /// Where it leads, as the file has it.
+    pub fn place(&self) -> &Endpoint {
+        &self.way.at.endpoint
     }
 
     /// Takes a connection that somebody else has made, for the next request.

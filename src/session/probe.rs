@@ -15,12 +15,20 @@ use crate::refusal::{Code, Refusal};
 use crate::strict::{self, Fault};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Uri};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::borrow::Cow;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 /// The largest answer that is read.
 const MAX_BYTES: usize = 64 << 10;
+
+/// What a refusal is about where it is the whole of the answer.
+pub const PROBE: &str = "probe";
+
+/// Many a framework calls what it prints a page, JSON too.
+const NO_JSON: &str = "the app's answer is not of a JSON type, and fields are read from its JSON: its Content-Type has to \
+    be application/json, or application/…+json";
 
 /// What came of the question.
 pub enum Told {
@@ -45,10 +53,9 @@ pub async fn ask(
     *request.headers_mut() = question(probe, visitor, seen);
     let deadline = Instant::now() + probe.timeout;
     let answered = timeout_at(deadline, client.send(request, None)).await;
-    let (parts, body) = answered.map_err(late)?.map_err(|error| silent(&error))?.into_parts();
+    let (parts, body) = answered.map_err(late)?.map_err(|error| silent(client, &error))?.into_parts();
     let mut answer = Answer { status: parts.status.as_u16(), headers: parts.headers, json: None };
-    let ok = answer.status == 200;
-    let read = match timeout_at(deadline, read(ok, &answer.headers, body, policy)).await {
+    let read = match timeout_at(deadline, read(answer.status, &answer.headers, body, policy)).await {
         Ok(read) => read,
         Err(elapsed) => Err(late(elapsed)),
     };
@@ -84,36 +91,44 @@ fn question(probe: &Probe, visitor: &HeaderMap, seen: &Seen<'_>) -> HeaderMap {
 
 /// The body's JSON, where that is wanted.
 async fn read(
-    ok: bool,
+    status: u16,
     headers: &HeaderMap,
     body: Download,
     policy: &Policy,
 ) -> Result<Option<serde_json::Value>, Refusal> {
-    heed(ok, headers, policy)?;
+    heed(status, headers, policy)?;
     // Read to its end also where only the headers count: the connection can be used again, and an
     // answer that breaks off has said nothing that one could rely on.
     let body = Limited::new(body, MAX_BYTES).collect().await;
-    let body = body.map_err(|_| unavailable("the answer broke off, or is larger than 64KiB", false))?;
-    understand(ok, headers, &body.to_bytes(), policy)
+    let body = body.map_err(|error| {
+        let too_large = error.is::<LengthLimitError>();
+        let detail = if too_large { "the answer is larger than 64KiB" } else { "the answer broke off" };
+        unavailable(detail, false)
+    })?;
+    understand(status, headers, &body.to_bytes(), policy)
 }
 
 /// What a whole answer says: the JSON of its body, where that is wanted.
 pub fn understand(
-    ok: bool,
+    status: u16,
     headers: &HeaderMap,
     body: &[u8],
     policy: &Policy,
 ) -> Result<Option<serde_json::Value>, Refusal> {
-    heed(ok, headers, policy)?;
+    heed(status, headers, policy)?;
     if wants_json(policy) { json(body).map(Some) } else { Ok(None) }
 }
 
-/// Whether an answer with this head can name anybody.
-fn heed(ok: bool, headers: &HeaderMap, policy: &Policy) -> Result<(), Refusal> {
-    if !ok || (wants_json(policy) && !is_json(headers.get(CONTENT_TYPE))) {
-        return Err(
-            Refusal::new(Code::SignedOut, "the app's answer names nobody").about(Finding::of("probe"))
-        );
+/// Whether an answer with this head can name anybody. An app that is broken looks like one that knows
+/// nobody; what it answered tells the two apart.
+fn heed(status: u16, headers: &HeaderMap, policy: &Policy) -> Result<(), Refusal> {
+    let nobody =
+        |detail: Cow<'static, str>| Err(Refusal::new(Code::SignedOut, detail).about(Finding::of(PROBE)));
+    if status != 200 {
+        return nobody(format!("the app answered {status}; only a 200 says who it is").into());
+    }
+    if wants_json(policy) && !is_json(headers.get(CONTENT_TYPE)) {
+        return nobody(NO_JSON.into());
     }
     Ok(())
 }
@@ -141,12 +156,11 @@ fn late(_: Elapsed) -> Refusal {
     unavailable("no whole answer within session.probe.timeout", true)
 }
 
-fn silent(error: &NoAnswer) -> Refusal {
-    let late = is_timeout(error);
-    unavailable(if late { "no answer in time" } else { "no answer" }, late)
+fn silent(client: &Client, error: &NoAnswer) -> Refusal {
+    unavailable(format!("no answer of {}: {error}", client.place()), is_timeout(error))
 }
 
 /// Nobody could say who the visitor is.
-pub fn unavailable(detail: &'static str, late: bool) -> Refusal {
-    Refusal::new(Code::SessionUnavailable, detail).about(Finding::of("probe")).late(late)
+pub fn unavailable(detail: impl Into<Cow<'static, str>>, late: bool) -> Refusal {
+    Refusal::new(Code::SessionUnavailable, detail).about(Finding::of(PROBE)).late(late)
 }

@@ -18,6 +18,7 @@ mod login;
 mod mixed;
 mod read;
 mod silent;
+mod told;
 
 use harness::{App, Message, STRANGER, Sidecar, changed, fixture};
 use std::fmt::Write as _;

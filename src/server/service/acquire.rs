@@ -144,8 +144,8 @@ impl Service {
                     let response = reply::failure(failure, visit.form(), &visit.stamp.mark.id);
                     return Answered::new(response, failure.as_str());
                 }
-                let late = failure == Failure::Late;
-                self.refuse(visit, Some(ask), &probe::unavailable("the app gave no answer", late))
+                let silent = format!("no answer of {}: {error}", client.place());
+                self.refuse(visit, Some(ask), &probe::unavailable(silent, failure == Failure::Late))
             }
         }
     }
