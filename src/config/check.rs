@@ -7,6 +7,7 @@ use crate::fields::{Field, Presence, Source};
 use crate::protected::{OWN, Standing};
 use crate::route::Door;
 use crate::tls::ServerTls;
+use crate::token::Signer;
 use crate::trust::PeerRule;
 use http::HeaderName;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -158,9 +159,18 @@ fn reaches(own: IpAddr, to: IpAddr) -> bool {
 }
 
 /// Whoever signs session tokens could sign tenant tokens too, and a tenant token would be a session.
+/// What an edge shows with each request has more readers than a key should have.
 fn one_secret_each(policy: &Policy, root: &Reader<'_>) {
-    let From::Jwt(jwt) = &policy.from else { return };
     let mut signers = policy.pandium.accounts.iter().filter_map(|account| account.secret.signer.as_ref());
+    let shown = policy.trust.header().map(|header| Signer::new(&header.value));
+    if shown.is_some_and(|shown| signers.clone().any(|signer| signer.is_twin(&shown))) {
+        let message = "this is Pandium's secret: whoever sees the header could sign tenant tokens; make another for \
+            the edge, with `openssl rand -hex 32`";
+        let place =
+            root.node().below(&["trust", "header", "value"]).map_or(root.place(), |value| value.place);
+        root.warn_at(place, "trust.header.value", message);
+    }
+    let From::Jwt(jwt) = &policy.from else { return };
     if signers.any(|signer| jwt.verifier.shares_secret_with(signer)) {
         let message = "this is Pandium's secret: the issuer of the tokens needs one of its own";
         root.error_at(root.child_place("session"), "session.jwt.secret", message);

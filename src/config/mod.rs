@@ -34,6 +34,7 @@ mod routes;
 mod secret;
 mod session;
 pub mod source;
+mod spoiled;
 mod traps;
 pub mod tree;
 mod trust;

@@ -6,6 +6,7 @@ use super::model::{Kept, Key};
 use super::reader::{MapReader, Reader};
 use super::root::Surroundings;
 use super::source::Source;
+use super::spoiled;
 use super::tree::Node;
 use crate::redact::Secret;
 use crate::suggest::closest;
@@ -265,31 +266,48 @@ fn fetch_file(path: &Path, shown: &str, disk: &Disk<'_>) -> Result<Zeroizing<Vec
 /// The key in the raw text. Nothing of the text is repeated in an error.
 fn key(raw: &[u8], encoding: Encoding, at: &Reader<'_>) -> Option<Secret> {
     if is_placeholder(raw) {
-        let giver = match at.path().split('.').next() {
-            Some("pandium") => "the one that Pandium's support gave you",
-            Some("session") => "the one that the issuer of the tokens gave you",
+        let giver = match owner(at) {
+            "pandium" => "the one that Pandium's support gave you",
+            "session" => "the one that the issuer of the tokens gave you",
             _ => "a real one",
         };
         at.error(format!("the secret is a placeholder; put {giver} in its place"));
         return None;
     }
+    let odd = spoiled::oddity(raw);
     let Some(bytes) = decode(raw, encoding) else {
-        at.error(format!("the secret is not {}, as `encoding` says it is", encoding.word()));
+        let why = odd.map(|odd| format!(": it {odd}")).unwrap_or_default();
+        at.error(format!("the secret is not {}, as `encoding` says it is{why}", encoding.word()));
         return None;
     };
     if bytes.len() < ADVISED_BYTES {
         at.warn(format!("the secret has {} bytes; 32 or more are advised (RFC 7518 §3.2)", bytes.len()));
     }
-    if encoding == Encoding::Utf8 && looks_encoded(raw) {
-        let giver = if is_pandiums(at) { "Pandium" } else { "the issuer" };
-        at.warn(format!(
-            "the secret looks like base64; if {giver} means the bytes behind it, set `encoding: base64`"
-        ));
-    }
-    if encoding == Encoding::Utf8 && raw.ends_with(b" ") {
-        at.warn("the secret ends in a space, which counts");
+    if encoding == Encoding::Utf8 {
+        let message = odd.map(|odd| format!("the secret {odd}")).or_else(|| encoded(raw, at));
+        if let Some(message) = message {
+            at.warn(message);
+        }
     }
     Some(Secret::new(bytes))
+}
+
+/// What is said of a text that looks like bytes in writing; a header's is sent as it is.
+fn encoded(raw: &[u8], at: &Reader<'_>) -> Option<String> {
+    let giver = match owner(at) {
+        "pandium" => "Pandium",
+        "session" => "the issuer",
+        _ => return None,
+    };
+    let word = spoiled::looks_like(raw)?.word();
+    Some(format!(
+        "the secret looks like {word}; if {giver} means the bytes behind it, set `encoding: {word}`"
+    ))
+}
+
+/// The part of the file that a secret belongs to.
+fn owner<'r>(at: &'r Reader<'_>) -> &'r str {
+    at.path().split('.').next().unwrap_or_default()
 }
 
 /// The bytes that are meant; there are some.
@@ -318,11 +336,6 @@ impl Key {
     }
 }
 
-/// Other secrets than Pandium's are shared with somebody else.
-fn is_pandiums(at: &Reader<'_>) -> bool {
-    !at.path().starts_with("session")
-}
-
 fn is_placeholder(raw: &[u8]) -> bool {
     let text = String::from_utf8_lossy(raw).trim().to_ascii_lowercase();
     let bare = text.trim_matches(|c| matches!(c, '<' | '>' | '"' | '\'' | '{' | '}' | '$' | '!'));
@@ -342,13 +355,4 @@ fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {
         _ => None,
     };
     digits.chunks(2).map(pair).collect()
-}
-
-/// Base64 by the look of it: padded, or of mixed alphabet and an even measure, and no hexadecimal.
-fn looks_encoded(raw: &[u8]) -> bool {
-    let has = |is: fn(&u8) -> bool| raw.iter().any(is);
-    let alphabet = raw.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte));
-    let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
-    let marked = raw.ends_with(b"=") || has(|byte| b"+/".contains(byte));
-    raw.len() >= 24 && raw.len().is_multiple_of(4) && alphabet && (marked || mixed)
 }

@@ -1,5 +1,6 @@
 #![allow(clippy::indexing_slicing, reason = "a test may end in a panic")]
 
+mod doubts;
 mod env;
 mod error;
 mod file;

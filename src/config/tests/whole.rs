@@ -2,7 +2,7 @@
 
 use crate::config::{Options, load_text, parse_listen};
 
-const FILE: &str = "\
+pub(super) const FILE: &str = "\
 version: 1
 trust: { peers: [10.0.0.1] }
 pandium: { account: acme, environment: sandbox, secret: { env: KEY } }
@@ -40,7 +40,7 @@ fn environment(name: &str) -> Option<String> {
 const OPTIONS: Options<'_> = Options { env: &environment, without_secrets: false, listen: None };
 
 /// The headlines of all problems of the file with some of it changed.
-fn problems(from: &str, to: &str, listen: Option<&str>) -> Vec<String> {
+pub(super) fn problems(from: &str, to: &str, listen: Option<&str>) -> Vec<String> {
     assert!(FILE.contains(from), "{from}");
     let text = FILE.replace(from, to);
     let listen = listen.map(|listen| parse_listen(listen).unwrap());
@@ -338,7 +338,8 @@ fn two_accounts_with_one_secret_are_warned_of() {
         ("{ env: HEX_KEY, encoding: hex }", true),
         ("{ env: HEX_KEY }", false),
     ] {
-        let all = problems(one, &accounts(third), None);
+        let mut all = problems(one, &accounts(third), None);
+        all.retain(|problem| !problem.contains("the secret looks like hex"));
         let about =
             all.iter().filter(|problem| problem.contains("third: it has the secret of `acme`")).count();
         assert_eq!((about, all.len()), (usize::from(warned), usize::from(warned)), "{third}: {all:#?}");

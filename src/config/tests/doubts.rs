@@ -1,0 +1,61 @@
+//! What the contract allows, and what is likely a slip all the same: warnings that say what to write.
+
+use super::whole::FILE;
+use crate::config::{Options, load_text};
+
+/// All that is said of a file whose secrets are these, by the name of the variable.
+fn said(text: &str, secrets: &[(&str, &str)]) -> Vec<String> {
+    let env =
+        |name: &str| secrets.iter().find(|(known, _)| *known == name).map(|(_, secret)| (*secret).to_owned());
+    let options = Options { env: &env, without_secrets: false, listen: None };
+    match load_text("f", text, &options) {
+        Ok(loaded) => loaded.warnings.iter().map(|warning| warning.headline("f")).collect(),
+        Err(invalid) => invalid.errors().collect(),
+    }
+}
+
+const KEY: &str = "0123456789abcdef0123456789canary";
+const HEX: &str = "3031323334353637383961626364656630313233343536373839616263646566";
+
+#[test]
+fn a_spoiled_secret_is_warned_of_and_never_repeated() {
+    for (secret, encoding, says) in [
+        (format!("\"{KEY}\""), "", "warning: pandium.secret.env: the secret stands in quotes"),
+        (
+            format!("PANDIUM_SECRET={KEY}"),
+            "",
+            "warning: pandium.secret.env: the secret is a line with its name",
+        ),
+        (format!("{KEY}\n\n"), "", "warning: pandium.secret.env: the secret ends in line breaks"),
+        (format!("{KEY} "), "", "warning: pandium.secret.env: the secret ends in a space, which counts"),
+        (HEX.to_owned(), "", "warning: pandium.secret.env: the secret looks like hex; if Pandium means"),
+        (
+            format!("\"{HEX}\""),
+            ", encoding: hex",
+            "the secret is not hex, as `encoding` says it is: it stands in quotes",
+        ),
+        (KEY.to_owned(), ", encoding: hex", "the secret is not hex, as `encoding` says it is"),
+    ] {
+        let file = FILE.replace("{ env: KEY }", &format!("{{ env: KEY{encoding} }}"));
+        let all = said(&file, &[("KEY", &secret)]);
+        assert!(matches!(all.as_slice(), [one] if one.contains(says)), "{secret}: {all:#?}");
+        assert!(all.iter().all(|one| !one.contains("canary") && !one.contains(HEX)), "{all:#?}");
+    }
+    for (secret, encoding) in [(KEY, ""), (HEX, ", encoding: hex"), (&*format!("{KEY}\n"), "")] {
+        let file = FILE.replace("{ env: KEY }", &format!("{{ env: KEY{encoding} }}"));
+        assert_eq!(said(&file, &[("KEY", secret)]), [""; 0], "{secret}");
+    }
+}
+
+#[test]
+fn the_edge_has_a_secret_of_its_own() {
+    let trust = "trust: { header: { name: X-Edge, value: { env: EDGE } } }";
+    let file = FILE.replace("trust: { peers: [10.0.0.1] }", trust);
+    let all = said(&file, &[("KEY", KEY), ("EDGE", KEY)]);
+    let says = "f:2:41: warning: trust.header.value: this is Pandium's secret";
+    assert!(matches!(all.as_slice(), [one] if one.starts_with(says)), "{all:#?}");
+    // It is sent as it is written, in whatever alphabet.
+    for edge in [HEX, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="] {
+        assert_eq!(said(&file, &[("KEY", KEY), ("EDGE", edge)]), [""; 0]);
+    }
+}
