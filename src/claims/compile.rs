@@ -4,7 +4,7 @@ use super::apply::Cause;
 use super::expression::Expression;
 use super::leaf::{Body, Leaf, Piece, text_of};
 use super::parse::{Part, Raw, parts};
-use super::{Flaw, Report, Scope, Tree, Used, Written, json, rules};
+use super::{Flaw, Report, Scope, Tree, Used, Written, json, rules, slip};
 use crate::place::Place;
 use crate::value::{Kind, Value};
 use crate::variable;
@@ -84,6 +84,9 @@ impl Compiler<'_, '_> {
         if key.contains("${") {
             self.warning(place, &path, "a key is literal text: ${…} is an expression in values only");
         }
+        if let Some(message) = slip::key(parent, key) {
+            self.warning(place, &path, message);
+        }
         (key.to_owned(), self.node(value, path))
     }
 
@@ -98,8 +101,8 @@ impl Compiler<'_, '_> {
     }
 
     fn text(&mut self, text: &str, path: &str, place: Place, used: &mut Vec<Used>) -> Content {
-        if text.contains("{{") && text.contains("}}") {
-            self.warning(place, path, "{{…}} is literal text here; an expression is written ${…}");
+        if let Some(message) = slip::text(text, self.scope) {
+            self.warning(place, path, message);
         }
         if let Some(message) = control(text) {
             return self.error(place, path, message);

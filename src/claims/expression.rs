@@ -2,6 +2,7 @@
 
 use super::apply::{Cause, borrow};
 use super::filter::Filter;
+use super::leaf::text_of;
 use super::parse::Raw;
 use super::{Inputs, Scope, Tree, Used, Variable};
 use crate::suggest::closest;
@@ -97,6 +98,17 @@ impl Expression {
     /// Its filters, in order.
     pub(super) fn filters(&self) -> &[Filter] {
         &self.filters
+    }
+
+    /// The texts that can come out, where a `map` lists them.
+    pub(super) fn outcomes(&self) -> Option<Vec<Cow<'_, str>>> {
+        let at = self.filters.iter().rposition(|filter| filter.values().is_some())?;
+        let behind = self.filters.get(at + 1..)?;
+        let through = |text| {
+            let value = Some(Value::Text(Cow::Borrowed(text)));
+            behind.iter().try_fold(value, |value, filter| filter.apply(value)).ok().flatten()
+        };
+        Some(self.filters.get(at)?.values()?.filter_map(through).map(text_of).collect())
     }
 
     fn filtered<'v>(&'v self, value: Option<Value<'v>>) -> Result<Option<Value<'v>>, Cause> {

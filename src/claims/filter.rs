@@ -129,6 +129,12 @@ impl Filter {
         }
     }
 
+    /// All that can come out of a `map`.
+    pub(super) fn values(&self) -> Option<impl Iterator<Item = &str>> {
+        let Self::Text(TextFilter::Map { pairs, otherwise }) = self else { return None };
+        Some(pairs.iter().map(|(_, to)| &**to).chain(otherwise.as_deref()))
+    }
+
     /// What makes tenants that are not known share one `sub`: an error there.
     pub(super) fn stands_in(&self) -> Option<&'static str> {
         match self {

@@ -41,6 +41,10 @@ impl Piece {
         json::escaped(text, &mut out);
         Self::Literal { text: text.into(), json: out.into() }
     }
+
+    fn literal_or<'p>(&'p self, text: &'p str) -> &'p str {
+        if let Self::Literal { text, .. } = self { text } else { text }
+    }
 }
 
 type Failure<'l> = (Cause, Option<&'l Used>);
@@ -62,6 +66,17 @@ impl Body {
             Piece::Expression(expression) => Some(expression),
             Piece::Literal { .. } => None,
         }))
+    }
+
+    /// The texts that it can have, where the only expression in it lists its own.
+    pub(super) fn outcomes(&self) -> Option<Vec<String>> {
+        let mut expressions = self.expressions();
+        let (only, None) = (expressions.next()?, expressions.next()) else { return None };
+        let whole = |text: &str| match self {
+            Self::One(_) => text.to_owned(),
+            Self::Text(pieces) => pieces.iter().map(|piece| piece.literal_or(text)).collect(),
+        };
+        Some(only.outcomes()?.iter().map(|text| whole(text)).collect())
     }
 }
 

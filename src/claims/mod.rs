@@ -14,6 +14,7 @@ mod leaf;
 mod owner;
 mod parse;
 mod rules;
+mod slip;
 mod template;
 #[cfg(test)]
 mod tests;

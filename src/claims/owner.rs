@@ -44,6 +44,11 @@ impl Owner {
         }
     }
 
+    /// The texts that it can have, where a `map` lists them.
+    pub fn outcomes(&self) -> Vec<String> {
+        self.leaf.body.outcomes().unwrap_or_default()
+    }
+
     /// Its text for this session; never empty.
     pub fn text<'v>(&'v self, session: &'v Session<'v>) -> Result<Cow<'v, str>, Fault> {
         self.leaf.text(&Inputs { session, integration: "", id: "", account: "", request_id: "" })

@@ -132,16 +132,36 @@ fn item_text(compiler: &mut Compiler<'_, '_>, item: &Node) {
 /// Pandium's "integration install only" needs both names.
 fn install_only(compiler: &mut Compiler<'_, '_>, root: &Node) {
     for name in ["connector_name", "integration_name"] {
-        let there = root.at(&["ti", "xti", name]);
-        if there.is_some_and(|node| !matches!(node.content, Content::Nothing)) {
-            continue;
-        }
+        let there = root.at(&["ti", "xti", name]).filter(|node| !matches!(node.content, Content::Nothing));
         let near = root.at(&["ti", "xti"]).or_else(|| root.at(&["ti"])).unwrap_or(root);
-        let message = format!(
-            "Pandium's install page needs `ti.xti.{name}`: write `{name}: ${{integration.{name}}}` under `xti`"
-        );
-        compiler.warning(near.place, &format!("ti.xti.{name}"), message);
+        let (place, message) = match there {
+            None => (
+                near.place,
+                format!(
+                    "Pandium's install page needs `ti.xti.{name}`: write `{name}: ${{integration.{name}}}` under `xti`"
+                ),
+            ),
+            Some(node) if is_nothing(node) => (node.place, named_nothing(compiler, name)),
+            Some(_) => continue,
+        };
+        compiler.warning(place, &format!("ti.xti.{name}"), message);
     }
+}
+
+/// Whether it is text without a character, or is made of nothing else.
+fn is_nothing(node: &Node) -> bool {
+    matches!(&node.content, Content::Constant { kind: Kind::Text, json } if json == b"\"\"")
+}
+
+fn named_nothing(compiler: &Compiler<'_, '_>, name: &str) -> String {
+    let of = compiler
+        .scope
+        .integration
+        .map(|(key, place)| format!(" of integration `{key}` (line {})", place.line));
+    format!(
+        "Pandium's install page needs `ti.xti.{name}`, and this is empty: write the {name}{} that Pandium knows",
+        of.unwrap_or_default()
+    )
 }
 
 /// Holds what says whose the token is (`sub`, the account) against the rule that no two tenants may share one.
@@ -160,7 +180,11 @@ pub(super) fn subject(compiler: &mut Compiler<'_, '_>, pieces: &[Piece], place: 
     let mut errors: Vec<String> = Vec::new();
     let is_of_request = |used: &Used| matches!(used, Used::Field { .. } | Used::RequestId);
     if !expressions().any(|expression| is_of_request(&expression.used)) {
-        errors.push(format!("all tenants would share this `{claim}`: make it of a required session field"));
+        let field = compiler.scope.fields.iter().find(|field| field.required && !field.broken);
+        let sample = field.map_or("NAME", |field| field.name);
+        errors.push(format!(
+            "all tenants would share this `{claim}`: make it of a required session field, such as ${{session.{sample}}}"
+        ));
     }
     for expression in expressions() {
         errors.extend(foreign(expression, required(&expression.used), claim));

@@ -249,7 +249,7 @@ fn variables(name: &str, map: &MapReader<'_>, id: Option<&Ids>) -> Option<Vec<(S
         variables.push(("connector_name".to_owned(), connector));
     } else if map.is_misspelt("connector_name") {
         // That is reported; what uses it need not complain as well.
-        variables.push(("connector_name".to_owned(), constant("")));
+        variables.push(("connector_name".to_owned(), named()));
     }
     variables.extend(vars?);
     Some(variables)

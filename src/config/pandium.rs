@@ -1,5 +1,6 @@
 //! `pandium`: where visitors are sent, and with whose key.
 
+use super::error::Problem;
 use super::leaf::{self, Wrong};
 use super::model::{Account, Choice, Key, Pandium, Remote};
 use super::net::{self, BaseUrl, PlainHttp};
@@ -171,7 +172,9 @@ fn choice(
     };
     let text = account.read(|node| leaf::filled(node).map(str::to_owned))?;
     if text.contains("${") {
-        return by_session(account, &text, context).map(Choice::Session);
+        let owner = by_session(account, &text, context)?;
+        nowhere(account, &owner, keys);
+        return Some(Choice::Session(owner));
     }
     let found = keys.iter().position(|key| *key == text);
     if found.is_none() {
@@ -181,6 +184,23 @@ fn choice(
         });
     }
     found.map(Choice::One)
+}
+
+/// Warns of each value of a `map` that is no account's key: its visitors would be refused.
+fn nowhere(account: &Reader<'_>, owner: &Owner, keys: &[&str]) {
+    let outcomes = owner.outcomes();
+    for stray in outcomes.iter().filter(|outcome| !keys.contains(&outcome.as_str())) {
+        let known = if account.node().is_resolved() { None } else { Some(stray.as_str()) };
+        let message = match known {
+            Some(stray) => format!(
+                "`map` leads to `{stray}`, which `accounts` does not list: add it there, or drop the pair"
+            ),
+            None => "`map` leads to an account that `accounts` does not list".to_owned(),
+        };
+        let near = known.and_then(|stray| closest(stray, keys.iter().copied())).map(str::to_owned);
+        let problem = Problem::warning(account.place(), account.path(), message);
+        account.push_problem(problem.suggest(near).about(known));
+    }
 }
 
 fn by_session(account: &Reader<'_>, text: &str, context: &Context<'_>) -> Option<Owner> {

@@ -5,6 +5,7 @@
 mod evaluate;
 mod load;
 mod property;
+mod slips;
 
 use super::{Fault, Inputs, KnownField, Report, Scope, Template, Tree, Variable, Written};
 use crate::place::Place;

@@ -59,3 +59,42 @@ fn the_edge_has_a_secret_of_its_own() {
         assert_eq!(said(&file, &[("KEY", KEY), ("EDGE", edge)]), [""; 0]);
     }
 }
+
+#[test]
+fn a_map_leads_to_accounts_that_there_are() {
+    let accounts = |account: &str| {
+        let place = "environment: sandbox, secret:";
+        let listed = format!(
+            "pandium:\n  account: {account}\n  accounts:\n    acme: {{ {place} {{ env: KEY }} }}\n    \
+             globex-eu: {{ {place} {{ env: EDGE }} }}"
+        );
+        let one = "pandium: { account: acme, environment: sandbox, secret: { env: KEY } }";
+        said(&FILE.replace(one, &listed), &[("KEY", KEY), ("EDGE", &format!("{KEY}!")), ("TO", "hooli")])
+    };
+    for (account, says) in [
+        ("${session.account_id | map(a=acme, b=globex-eu)}", None),
+        ("${session.account_id | upper}-eu", None),
+        (
+            "${session.account_id | map(a=acme, b=initech)}",
+            Some("f:4:49: warning: pandium.account: `map` leads to `initech`"),
+        ),
+        ("${session.account_id | map(a=acme, b=globex-eo)}", Some("did you mean `globex-eu`?")),
+        ("${session.account_id | map(b=ACME) | lower}", None),
+        ("${session.account_id | map(a=globex)}-eu", None),
+        ("${session.account_id | map(a=globex)}-us", Some("leads to `globex-us`")),
+        (
+            "${session.account_id | map(a=acme)}-${env.TO}",
+            Some("leads to an account that `accounts` does not list"),
+        ),
+    ] {
+        let mut all = accounts(account);
+        all.retain(|one| !one.contains("two tenants may become one"));
+        match says {
+            Some(says) => {
+                assert!(matches!(all.as_slice(), [one] if one.contains(says)), "{account}: {all:#?}");
+                assert!(!all[0].contains("hooli"), "{all:#?}");
+            }
+            None => assert_eq!(all, [""; 0], "{account}"),
+        }
+    }
+}
