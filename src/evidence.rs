@@ -19,6 +19,8 @@ pub struct Evidence {
     pub late: bool,
     /// Whether all is well once the page is opened anew.
     pub stale: bool,
+    /// Whether it is for whoever is in front of us to mend, and nothing of the visitor's.
+    pub by_edge: bool,
 }
 
 /// One thing, and how it was found.
@@ -51,7 +53,7 @@ impl Finding {
 /// How a thing was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Not at all; in a session also with a value that means none.
+    /// Not at all; in a session that led to a token also with a value that means none.
     Absent,
     /// With a value that means none.
     Nothing,

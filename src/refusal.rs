@@ -130,6 +130,13 @@ impl Refusal {
         self.evidence.stale = true;
         self
     }
+
+    /// Says that whoever is in front of us has to mend it.
+    #[must_use]
+    pub fn by_edge(mut self) -> Self {
+        self.evidence.by_edge = true;
+        self
+    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,12 @@
 /// The candidate nearest to `word`, where one is near enough to be what was meant.
 pub fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let word = &word.chars().take(64).collect::<String>().to_lowercase();
-    let scored =
-        candidates.into_iter().map(|candidate| (distance(word, &candidate.to_lowercase()), candidate));
     let near = |candidate: &str| (candidate.chars().count() / 3).clamp(1, 2);
+    // Most are far off by their length alone, and anybody may make us look.
+    let as_long =
+        |candidate: &&str| word.chars().count().abs_diff(candidate.chars().count()) <= near(candidate);
+    let alike = candidates.into_iter().filter(as_long);
+    let scored = alike.map(|candidate| (distance(word, &candidate.to_lowercase()), candidate));
     scored
         .filter(|(far, candidate)| *far <= near(candidate))
         .min_by_key(|(far, _)| *far)

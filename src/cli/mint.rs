@@ -13,6 +13,7 @@ use crate::token::verify::Keys;
 use clap::{Args, ValueEnum};
 use http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use std::ffi::OsString;
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
@@ -97,10 +98,11 @@ const NO_BODY: &str = "--body is the app's answer to a probe, and this file has 
     would be read from it";
 
 fn json(path: &Path) -> Result<serde_json::Value, String> {
-    let text = std::fs::read(path).map_err(|error| format!("--body: {error}"))?;
+    let named = |wrong: &dyn fmt::Display| format!("--body {}: {wrong}", path.display());
+    let text = std::fs::read(path).map_err(|error| named(&error))?;
     strict::value(&text).map_err(|fault| match fault {
-        Fault::Broken => "--body: this file is no JSON".to_owned(),
-        Fault::Twice => "--body: a name stands twice in this file's JSON".to_owned(),
+        Fault::Broken => named(&"this file is no JSON"),
+        Fault::Twice => named(&"a name stands twice in this file's JSON"),
     })
 }
 

@@ -6,13 +6,16 @@ use crate::evidence::Finding;
 use crate::refusal::{Code, Refusal};
 use crate::session;
 use crate::session::answer::Answer;
-use crate::session::jwt::{Claims, NoClaims};
+use crate::session::jwt::{Claims, NoClaims, STAND_IN};
 use crate::token::Moment;
 use crate::trust::{Caller, Peer, TrustedPeer};
 use crate::value::Session;
-use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
+use http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri, Version};
 use std::net::Ipv4Addr;
+
+/// What a browser says of its own request: no app answers with these.
+const BROWSER: [&str; 4] = ["sec-purpose", "purpose", "sec-fetch-site", "sec-fetch-dest"];
 
 /// A visitor's request, and what the app would answer to it.
 pub(super) struct Visit<'w> {
@@ -53,8 +56,9 @@ impl<'w> Visit<'w> {
         if matches!(policy.from, From::Probe(_) | From::Handoff) {
             request = HeaderMap::new();
             let overrides = [&policy.overrides.account, &policy.overrides.integration];
-            for name in [HOST, COOKIE].into_iter().chain(overrides.into_iter().flatten().cloned()) {
-                request.extend(headers.get(&name).cloned().map(|value| (name, value)));
+            let own = [HOST, COOKIE].into_iter().chain(BROWSER.map(HeaderName::from_static));
+            for name in own.chain(overrides.into_iter().flatten().cloned()) {
+                request.extend(headers.get_all(&name).iter().cloned().map(|value| (name.clone(), value)));
             }
         }
         let answer = Answer { status: 200, headers, json: None };
@@ -129,7 +133,15 @@ impl<'w> Visit<'w> {
     /// What the token of the request says, with `from: jwt`.
     fn claims(&self, policy: &Policy, now: u64) -> Result<Option<Claims>, Refusal> {
         let From::Jwt(jwt) = &policy.from else { return Ok(None) };
-        session::jwt::acquire(jwt, &self.request, now).map(Some).map_err(NoClaims::refusal)
+        let acquired = session::jwt::acquire(jwt, &self.request, now).map(Some);
+        acquired.map_err(NoClaims::refusal).map_err(|mut refusal| {
+            let is_stand_in =
+                |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains(STAND_IN));
+            if refusal.code != Code::DuplicateHeader && self.request.values().any(is_stand_in) {
+                refusal.evidence.detail = NO_TOKEN.into();
+            }
+            refusal
+        })
     }
 
     fn session<'a>(
@@ -149,6 +161,9 @@ impl<'w> Visit<'w> {
         }
     }
 }
+
+const NO_TOKEN: &str = "THE-VISITORS-TOKEN stands for the token that came, which is logged nowhere: put that one in its \
+    place, or another of its issuer's";
 
 /// The code and why, where a visitor would get the code alone: a line, and what it is about below.
 pub(super) fn told(refusal: &Refusal, file: &str) -> String {

@@ -6,6 +6,8 @@ use crate::evidence::{Finding, State};
 use crate::http1::lines::Lines;
 use crate::refusal::{Code, Refusal};
 use crate::route::{Asked, Door, Route};
+use crate::slug::Slug;
+use crate::suggest::closest;
 use crate::trust::TrustedPeer;
 use crate::value::Session;
 use http::HeaderName;
@@ -73,16 +75,25 @@ pub(super) fn find<'p, 'a>(
         return marketplace.filter(|_| route.asked(head.target.path) == Asked::Unnamed).ok_or_else(nothing);
     }
     match route.asked(head.target.path) {
-        Asked::Named(name) => known(name).ok_or_else(unknown),
+        Asked::Named(name) => known(name).ok_or_else(|| {
+            Refusal::new(Code::UnknownIntegration, nearest(policy, name, "`integrations` does not have it"))
+        }),
         Asked::Nothing => Err(unknown()),
         Asked::Unnamed => {
             let header = policy.overrides.integration.as_ref().ok_or_else(unknown)?;
             let name = overriding(header, head.headers, trusted)?;
             let name = name.ok_or_else(|| unsaid(header, "integration", trusted))?;
-            known(name)
-                .ok_or_else(|| undeclared(header, "`integrations` does not have what this header names"))
+            let detail = "`integrations` does not have what this header names";
+            known(name).ok_or_else(|| undeclared(header, nearest(policy, name, detail)))
         }
     }
+}
+
+/// With the file's own name that was meant, as far as one can tell: the one that came is never repeated.
+fn nearest(policy: &Policy, name: &str, detail: &'static str) -> Cow<'static, str> {
+    let mut names: Vec<_> = policy.integrations.named.keys().map(Slug::as_str).collect();
+    names.sort_unstable();
+    closest(name, names).map_or(detail.into(), |meant| format!("{detail}; `{meant}` is near it").into())
 }
 
 /// What a trusted peer says by this header; `-` and nothing at all mean nothing, and so does whatever

@@ -13,6 +13,8 @@ pub enum Who {
     Pandium,
     /// The browser's, which has the page of another visit.
     Browser,
+    /// That of whoever is in front of us.
+    Edge,
 }
 
 /// Nothing but its own style.
@@ -38,6 +40,11 @@ pub fn refusal(status: StatusCode, code: &str, who: Who, id: &RequestId) -> Stri
     let (title, advice) = match who {
         Who::Nobody => words(status, code),
         Who::Browser => ("This page is from another visit", "Open it again from within the application."),
+        Who::Edge => (
+            "This page is not available",
+            "Something between you and the application is not set up as it should be; it is nothing about your \
+             account, and trying again will not help. Please tell support.",
+        ),
         Who::Pandium => ("Pandium is not available just now", "Please try again in a moment."),
     };
     page(title, advice, code, id)

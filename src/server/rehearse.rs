@@ -1,18 +1,25 @@
 //! The command that plays a refusal again, with something of the same kind in place of each value.
 //!
-//! It is made of the file's names alone, and of the states of what came: never of anything that a
-//! visitor sent. What `mint` cannot be told, such as another method, has no command.
+//! It is made of the file's own words alone, and of the states of what came: never of anything that a
+//! visitor sent. What `mint` cannot be told, such as another method, or the status of the app's answer,
+//! has no command.
 
+mod sample;
+
+use self::sample::{Body, quoted};
 use super::service::Visit;
 use crate::config::Config;
-use crate::config::model::{Carrier, From, Integration, Policy, Target};
+use crate::config::model::{Carrier, From, Integration, Policy, SignedIn, Target};
 use crate::decide::Ask;
 use crate::evidence::{Finding, State};
-use crate::fields::{self, Decode, Field, Presence, Source};
+use crate::fields::{self, Field, Presence, Source};
 use crate::refusal::{Code, Refusal};
 use crate::route::{Asked, Door, Route};
-use crate::value::Kind;
+use crate::session::jwt::STAND_IN;
+use crate::session::probe::PROBE;
+use crate::slug::Slug;
 use http::header::{COOKIE, HeaderMap, HeaderName};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// What stands for a name that only the visitor knows.
@@ -25,42 +32,62 @@ pub(super) fn command(
     ask: Option<Ask<'_, '_>>,
     refusal: &Refusal,
 ) -> Option<String> {
-    if matches!(
-        refusal.code,
-        // A rehearsal is of a trusted peer's GET to a plain path, and asks nobody.
-        Code::BadHost
-            | Code::AmbiguousPath
-            | Code::MethodNotAllowed
-            | Code::UntrustedPeer
-            | Code::SessionUnavailable
-            | Code::KeyUnavailable
-            | Code::TokenTooLarge
-    ) {
-        return None;
-    }
     let policy = &config.policy;
     let route = policy.routes.get(visit.stamp.route?)?;
-    let name = name(policy, route, visit.parts.uri.path(), ask.map(|ask| ask.target));
-    let mut command = Words::new("pandium-sidecar mint");
-    command.word(&wanted(route, name));
-    command.word("--config").word(&config.file).word("--format").word("explain");
-    if route.door != Door::Marketplace && !route.pattern.is_named() {
-        command.named(policy.overrides.integration.as_ref(), name);
+    let path = visit.parts.uri.path();
+    let name = name(policy, route, path, ask.map(|ask| ask.target));
+    if !can_be_played(policy, refusal, route, name == SOME_NAME || ask.is_some()) {
+        return None;
     }
     let found = refusal.evidence.finding.as_ref();
+    let wanted = wanted(policy, route, name, refusal);
+    let mut command = Words::new("pandium-sidecar mint");
+    command.word(&wanted);
+    command.word("--config").word(&config.file).word("--format").word("explain");
+    if wanted.starts_with('/')
+        && route.door != Door::Marketplace
+        && !route.pattern.is_named()
+        && !is_unsaid(policy, found)
+    {
+        command.named(policy.overrides.integration.as_ref(), name);
+    }
     let headers = &visit.parts.headers;
-    account(&mut command, policy, headers, found);
+    account(&mut command, policy, ask, headers, found);
     browser(&mut command, refusal.code, headers);
-    let told = Told { code: refusal.code, found, headers, from: &policy.from };
+    let told = Told { code: refusal.code, found, headers, policy };
     if let From::Jwt(jwt) = &policy.from {
         told.token(&mut command, &jwt.carrier);
     }
     policy.fields.iter().for_each(|field| told.field(&mut command, field));
     told.breach(&mut command);
-    if policy.fields.iter().any(|field| matches!(field.source, Source::Json(_))) {
-        command.word("--body").word("ANSWER.json");
-    }
+    told.body(&mut command);
     Some(command.0)
+}
+
+/// Whether `mint` comes to the same end: it plays a trusted peer's GET to a plain path of ours, and asks
+/// nobody. Of Pandium's pages it plays the session. `unlisted`: the file does not list the integration.
+fn can_be_played(policy: &Policy, refusal: &Refusal, route: &Route, unlisted: bool) -> bool {
+    let found = refusal.evidence.finding.as_ref();
+    match refusal.code {
+        Code::BadHost
+        | Code::AmbiguousPath
+        | Code::MethodNotAllowed
+        | Code::UntrustedPeer
+        | Code::SessionUnavailable
+        | Code::KeyUnavailable
+        | Code::TokenTooLarge => false,
+        Code::UnknownIntegration => unlisted && route.door != Door::Pandium,
+        // With these, `mint` takes headers for the app's.
+        Code::NominatedHeader | Code::AliasHeader => !matches!(policy.from, From::Probe(_) | From::Handoff),
+        Code::CrossSite => route.door != Door::Pandium,
+        _ => !refusal.evidence.stale && found.is_none_or(|found| found.source != PROBE),
+    }
+}
+
+/// Whether a header that names the integration is what is missing.
+fn is_unsaid(policy: &Policy, found: Option<&Finding>) -> bool {
+    let own = policy.overrides.integration.as_ref().map(|header| format!("header {header}"));
+    found.is_some_and(|found| found.state == Some(State::Absent) && own.as_ref() == Some(&found.source))
 }
 
 /// The integration, by a name of the file's.
@@ -84,9 +111,20 @@ pub(super) fn asked<'p>(policy: &'p Policy, visit: &Visit<'_>) -> Option<&'p Int
     listed(policy, policy.routes.get(visit.stamp.route?)?, visit.parts.uri.path())
 }
 
-/// What `mint` is asked for.
-fn wanted(route: &Route, name: &str) -> String {
-    if route.door == Door::Install { name.to_owned() } else { route.pattern.path(name) }
+/// What `mint` is asked for: an integration, or the path of one of our routes.
+fn wanted(policy: &Policy, route: &Route, name: &str, refusal: &Refusal) -> String {
+    match route.door {
+        // Whatever the page, the session is the same; and any integration will do for that.
+        Door::Pandium => {
+            let names = policy.integrations.named.keys().map(Slug::as_str);
+            names.min().unwrap_or(SOME_NAME).to_owned()
+        }
+        _ if refusal.code == Code::UnknownIntegration && !route.pattern.is_named() => {
+            format!("{}/{SOME_NAME}", route.pattern)
+        }
+        Door::Install if !is_unsaid(policy, refusal.evidence.finding.as_ref()) => name.to_owned(),
+        _ => route.pattern.path(name),
+    }
 }
 
 /// The words of a command, quoted for a shell.
@@ -122,14 +160,17 @@ impl Words {
     }
 }
 
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 /// The header that names the account, where there was one.
-fn account(command: &mut Words, policy: &Policy, headers: &HeaderMap, found: Option<&Finding>) {
+fn account(
+    command: &mut Words,
+    policy: &Policy,
+    ask: Option<Ask<'_, '_>>,
+    headers: &HeaderMap,
+    found: Option<&Finding>,
+) {
     let Some(header) = &policy.overrides.account else { return };
-    let listed = policy.pandium.accounts.first().map(|account| account.key.as_str()).unwrap_or_default();
+    let listed = ask.and_then(|ask| ask.account).or(policy.pandium.accounts.first());
+    let listed = listed.map(|account| account.key.as_str()).unwrap_or_default();
     let own = found.filter(|found| found.source == format!("header {header}")).and_then(|found| found.state);
     let value = if own == Some(State::Undeclared) { SOME_NAME } else { listed };
     for _ in headers.get_all(header) {
@@ -155,7 +196,7 @@ struct Told<'t> {
     code: Code,
     found: Option<&'t Finding>,
     headers: &'t HeaderMap,
-    from: &'t From,
+    policy: &'t Policy,
 }
 
 impl Told<'_> {
@@ -170,8 +211,8 @@ impl Told<'_> {
         };
         for _ in 0..times {
             match carrier {
-                Carrier::Header { name, .. } => command.header(name.as_str(), "TOKEN"),
-                Carrier::Cookie(name) => drop(command.word("--cookie").word(&format!("{name}=TOKEN"))),
+                Carrier::Header { name, .. } => command.header(name.as_str(), STAND_IN),
+                Carrier::Cookie(name) => drop(command.word("--cookie").word(&format!("{name}={STAND_IN}"))),
             }
         }
     }
@@ -181,12 +222,12 @@ impl Told<'_> {
         match &field.source {
             Source::Header { name, written } => {
                 for state in self.states(field, name) {
-                    command.word("-H").raw(&header(field, written, state));
+                    command.word("-H").raw(&sample::header(field, written, state, &self.value(field, state)));
                 }
             }
             Source::Cookie(name) => {
                 for state in self.presumed(field).into_iter().filter(|_| self.has_cookie(field, name)) {
-                    command.word("--cookie").word(&format!("{name}={}", sample(field, state)));
+                    command.word("--cookie").word(&format!("{name}={}", self.value(field, state)));
                 }
             }
             // A body, or a token, is given as a whole.
@@ -194,9 +235,46 @@ impl Told<'_> {
         }
     }
 
+    /// The app's answer, where fields are read from its JSON.
+    fn body(&self, command: &mut Words) {
+        let mut body = None;
+        for field in &self.policy.fields {
+            let Source::Json(pointer) = &field.source else { continue };
+            let body = body.get_or_insert_with(Body::new);
+            for state in self.presumed(field) {
+                body.put(field, pointer, state, &self.value(field, state));
+            }
+        }
+        if let Some(body) = body {
+            command.word("--body").raw(&body.file());
+        }
+    }
+
+    /// What stands for a field's value in this state.
+    fn value(&self, field: &Field, state: State) -> Cow<'static, str> {
+        let is_found = self.found.is_some_and(|found| found.field.as_ref() == Some(&field.name));
+        match (self.code, state) {
+            (Code::SignedOut, State::Text(_) | State::List(_) | State::Present) if is_found => {
+                self.nobody().map_or_else(|| sample::value(field, state), |word| sample::encoded(field, word))
+            }
+            (Code::InvalidValue, _)
+                if is_found && self.found.is_some_and(|found| found.state == Some(State::Present)) =>
+            {
+                sample::unfit(field)
+            }
+            _ => sample::value(field, state),
+        }
+    }
+
+    /// The file's word for nobody.
+    fn nobody(&self) -> Option<&str> {
+        let SignedIn { not, .. } = self.policy.signed_in.as_ref()?;
+        not.first().map(String::as_str)
+    }
+
     /// How each line of a field's header was found.
     fn states(&self, field: &Field, name: &HeaderName) -> Vec<State> {
-        if *self.from != From::Headers {
+        if self.policy.from != From::Headers {
             return self.presumed(field);
         }
         let read = |value: &http::HeaderValue| fields::found(Some(&field.read(value.as_bytes())));
@@ -238,32 +316,4 @@ impl Told<'_> {
 fn another_spelling(name: &str) -> String {
     let folded = name.replace('-', "_");
     if folded == name { name.replace('_', "-") } else { folded }
-}
-
-/// A header line with a value in this state, as one word for a shell.
-fn header(field: &Field, name: &str, state: State) -> String {
-    let named = quoted(&format!("{name}: "));
-    let before = |at: usize| "x".repeat(at.min(field.max_bytes));
-    match state {
-        State::Byte { byte, at } => format!("{named}$'{}\\x{byte:02X}'", before(at)),
-        State::Character { code, at } => format!("{named}$'{}\\U{code:08X}'", before(at)),
-        State::TooLong(_) => format!("{named}\"$(printf %{}s x | tr ' ' x)\"", field.max_bytes + 1),
-        State::TooMany => format!("{named}\"$(seq -s {} 101)\"", quoted(&field.separator)),
-        _ => quoted(&format!("{name}: {}", sample(field, state))),
-    }
-}
-
-/// A value of the field's type, or of none.
-fn sample(field: &Field, state: State) -> &'static str {
-    match (state, field.kind) {
-        (State::Nothing, _) => "-",
-        (State::Not(_), _) => "?",
-        (_, Kind::Int) => "1",
-        (_, Kind::Bool) => "true",
-        (_, Kind::Json) => "{}",
-        (_, Kind::Text | Kind::List) => match field.decode {
-            Decode::Base64 | Decode::Base64Url => "VkFMVUU",
-            Decode::Utf8 | Decode::Latin1 | Decode::Percent => "VALUE",
-        },
-    }
 }

@@ -1,6 +1,7 @@
 //! Answers of our own. The only place where a refusal or an error becomes a status.
 
 use super::page;
+use crate::evidence::Evidence;
 use crate::http1::head::BadHead;
 use crate::http1::lines::Lines;
 use crate::protected::{OWN, X_REQUEST_ID};
@@ -136,7 +137,11 @@ impl Form {
 
 /// The answer to a refused request.
 pub fn refusal(refusal: &Refusal, form: Form, id: &RequestId) -> Response<Body> {
-    let who = if refusal.evidence.stale { page::Who::Browser } else { page::Who::Nobody };
+    let who = match &*refusal.evidence {
+        Evidence { stale: true, .. } => page::Who::Browser,
+        Evidence { by_edge: true, .. } => page::Who::Edge,
+        _ => page::Who::Nobody,
+    };
     let mut answer = told(status(refusal), refusal.code.as_str(), who, form, id);
     if refusal.code == Code::MethodNotAllowed {
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
@@ -322,7 +327,9 @@ fn bare(status: StatusCode, id: &RequestId) -> Response<Body> {
 
 fn problem(status: StatusCode, code: &str, who: page::Who, id: &RequestId) -> String {
     let title = match who {
-        page::Who::Nobody | page::Who::Browser => status.canonical_reason().unwrap_or("Error"),
+        page::Who::Nobody | page::Who::Browser | page::Who::Edge => {
+            status.canonical_reason().unwrap_or("Error")
+        }
         page::Who::Pandium => "Pandium gave no answer",
     };
     serde_json::json!({

@@ -1,6 +1,6 @@
 //! A session from an answer of the app's, which no visitor can forge.
 
-use super::{about, complete, cookie, flawed, read_all};
+use super::{about, complete, cookie, flawed, has_cookie, read_all};
 use crate::config::model::Policy;
 use crate::evidence::State;
 use crate::fields::{Field, Source};
@@ -43,7 +43,17 @@ impl Answer {
 
     /// Reads the session. Cookies are the visitor's: those of the request.
     pub fn session<'a>(&'a self, policy: &'a Policy, asked: &HeaderMap) -> Result<Session<'a>, Refusal> {
-        complete(policy, read_all(policy, |field| self.read(field, asked))?)
+        let is_there = |field: &Field| self.is_there(field, asked);
+        complete(policy, read_all(policy, |field| self.read(field, asked), is_there)?, is_there)
+    }
+
+    fn is_there(&self, field: &Field, asked: &HeaderMap) -> bool {
+        match &field.source {
+            Source::Header { name, .. } => self.headers.contains_key(name),
+            Source::Cookie(name) => has_cookie(name, asked),
+            Source::Json(pointer) => self.json.as_ref().and_then(|json| json.pointer(pointer)).is_some(),
+            Source::Claim(_) => false,
+        }
     }
 
     fn read<'a>(&'a self, field: &'a Field, asked: &HeaderMap) -> Result<Option<Value<'a>>, Refusal> {

@@ -1,6 +1,6 @@
 //! `session.from: headers`: the session stands on the request, put there by a trusted peer.
 
-use super::{about, complete, cookie, flawed, read_all};
+use super::{about, complete, cookie, flawed, has_cookie, read_all};
 use crate::config::model::Policy;
 use crate::evidence::{Finding, State};
 use crate::fields::{Field, Source};
@@ -17,11 +17,12 @@ pub fn acquire<'a>(
     _trusted: TrustedPeer,
 ) -> Result<Session<'a>, Refusal> {
     let headers = headers.into();
-    let values = read_all(policy, |field| read(field, headers))?;
+    let is_there = |field: &Field| is_there(field, headers);
+    let values = read_all(policy, |field| read(field, headers), is_there)?;
     if policy.trust.is_complete() {
         check_complete(policy, headers)?;
     }
-    complete(policy, values)
+    complete(policy, values, is_there)
 }
 
 /// `trust.complete`: the edge sets every header, if only to `-`. What is not there it has forgotten,
@@ -35,15 +36,23 @@ fn check_complete(policy: &Policy, headers: Lines<'_>) -> Result<(), Refusal> {
         .iter()
         .find(|field| matches!(&field.source, Source::Header { name, .. } if forgotten(name)));
     if let Some(field) = field {
-        return Err(about(field, Code::IncompleteSession, detail, State::Absent));
+        return Err(about(field, Code::IncompleteSession, detail, State::Absent).by_edge());
     }
     let overrides = [&policy.overrides.account, &policy.overrides.integration];
     match overrides.into_iter().flatten().find(|name| forgotten(name)) {
         Some(name) => {
             let finding = Finding::of(format!("header {name}")).state(State::Absent);
-            Err(Refusal::new(Code::IncompleteSession, detail).about(finding))
+            Err(Refusal::new(Code::IncompleteSession, detail).about(finding).by_edge())
         }
         None => Ok(()),
+    }
+}
+
+fn is_there(field: &Field, headers: Lines<'_>) -> bool {
+    match &field.source {
+        Source::Header { name, .. } => headers.has(name),
+        Source::Cookie(name) => has_cookie(name, headers),
+        Source::Json(_) | Source::Claim(_) => false,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Nobody needs to be trusted for it: a token that holds is worth as much from a stranger, and a
 //! header that does not hold one is worth nothing from anybody.
 
-use super::{NoCookie, about, complete, cookie, find_cookie, flawed, read_all};
+use super::{NoCookie, about, complete, cookie, find_cookie, flawed, has_cookie, read_all};
 use crate::config::model::{Carrier, Jwt, Policy};
 use crate::evidence::{Finding, State};
 use crate::fields::{Field, Source};
@@ -64,6 +64,9 @@ pub fn acquire(jwt: &Jwt, headers: &HeaderMap, now: u64) -> Result<Claims, NoCla
     })
 }
 
+/// What stands for the visitor's token in a command: no log has that.
+pub const STAND_IN: &str = "THE-VISITORS-TOKEN";
+
 /// What no token can be, in place of bytes that are no text.
 const UNREADABLE: &str = "?";
 
@@ -80,7 +83,16 @@ fn bare(value: &str) -> &str {
 impl Claims {
     /// Reads the session. Cookies are the visitor's own.
     pub fn session<'a>(&'a self, policy: &'a Policy, headers: &HeaderMap) -> Result<Session<'a>, Refusal> {
-        complete(policy, read_all(policy, |field| self.read(field, headers))?)
+        let is_there = |field: &Field| self.is_there(field, headers);
+        complete(policy, read_all(policy, |field| self.read(field, headers), is_there)?, is_there)
+    }
+
+    fn is_there(&self, field: &Field, headers: &HeaderMap) -> bool {
+        match &field.source {
+            Source::Claim(pointer) => self.0.pointer(pointer).is_some(),
+            Source::Cookie(name) => has_cookie(name, headers),
+            Source::Header { .. } | Source::Json(_) => false,
+        }
     }
 
     fn read<'a>(&'a self, field: &'a Field, headers: &HeaderMap) -> Result<Option<Value<'a>>, Refusal> {

@@ -16,15 +16,16 @@ use cookie::Cookie;
 use http::header::COOKIE;
 
 /// Reads every field. Whether it is anybody's comes first: what an app says of nobody
-/// need not fit the other fields.
+/// need not fit the other fields. What has no value may be there all the same, and mean none.
 fn read_all<'a>(
     policy: &'a Policy,
     read: impl Fn(&'a Field) -> Result<Option<Value<'a>>, Refusal>,
+    is_there: impl Fn(&Field) -> bool,
 ) -> Result<Vec<Option<Value<'a>>>, Refusal> {
     if let Some(SignedIn { field, not }) = &policy.signed_in
         && let Some(field) = policy.fields.get(*field)
     {
-        check_signed_in(field, not, read(field)?.as_ref())?;
+        check_signed_in(field, not, read(field)?.as_ref(), is_there)?;
     }
     let mut values = Vec::with_capacity(policy.fields.len());
     for field in &policy.fields {
@@ -34,7 +35,11 @@ fn read_all<'a>(
 }
 
 /// The session of what was read: defaults filled in, and complete.
-fn complete<'a>(policy: &'a Policy, mut values: Vec<Option<Value<'a>>>) -> Result<Session<'a>, Refusal> {
+fn complete<'a>(
+    policy: &'a Policy,
+    mut values: Vec<Option<Value<'a>>>,
+    is_there: impl Fn(&Field) -> bool,
+) -> Result<Session<'a>, Refusal> {
     let mut missing = None;
     let mut any_required = false;
     for (field, value) in policy.fields.iter().zip(&mut values) {
@@ -46,15 +51,26 @@ fn complete<'a>(policy: &'a Policy, mut values: Vec<Option<Value<'a>>>) -> Resul
         }
     }
     let Some(field) = missing else { return Ok(Session::new(values)) };
+    let state = without_value(is_there(field));
     Err(if any_required {
-        about(field, Code::IncompleteSession, "a required field is absent, others are there", State::Absent)
+        about(field, Code::IncompleteSession, "a required field has no value, and others have one", state)
     } else {
-        about(field, Code::SignedOut, "no required field is there", State::Absent)
+        about(field, Code::SignedOut, "no required field has a value", state)
     })
 }
 
+/// Whoever sent a word for none did its part; where nothing came, somebody on the way did not.
+fn without_value(is_there: bool) -> State {
+    if is_there { State::Nothing } else { State::Absent }
+}
+
 /// Some apps have a word for nobody: an id of 0, a guest. A word counts as the field's type reads it.
-fn check_signed_in(field: &Field, not: &[String], value: Option<&Value<'_>>) -> Result<(), Refusal> {
+fn check_signed_in(
+    field: &Field,
+    not: &[String],
+    value: Option<&Value<'_>>,
+    is_there: impl Fn(&Field) -> bool,
+) -> Result<(), Refusal> {
     let any = |is: &dyn Fn(&str) -> bool| not.iter().any(|word| is(word.trim()));
     let nobody = match value {
         None => true,
@@ -70,7 +86,8 @@ fn check_signed_in(field: &Field, not: &[String], value: Option<&Value<'_>>) -> 
     };
     if nobody {
         let detail = "session.signed_in says that this is nobody";
-        return Err(about(field, Code::SignedOut, detail, fields::state(value)));
+        let state = value.map_or_else(|| without_value(is_there(field)), |value| fields::state(Some(value)));
+        return Err(about(field, Code::SignedOut, detail, state));
     }
     Ok(())
 }
@@ -92,6 +109,10 @@ fn cookie<'h>(
     let found = find_cookie(name, headers.into()).map_err(|fault| fault.refusal(field))?;
     let read = found.map(|value| field.read(value.as_bytes())).transpose();
     read.map(|value| value.flatten().map(Value::into_owned)).map_err(|flaw| flawed(field, &flaw))
+}
+
+fn has_cookie<'h>(name: &str, headers: impl Into<Lines<'h>>) -> bool {
+    !matches!(find_cookie(name, headers.into()), Ok(None))
 }
 
 /// Why a cookie cannot be read.

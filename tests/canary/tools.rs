@@ -178,7 +178,8 @@ fn debug_shows_forms_and_not_values() {
         Secret::new(KEY.into()),
         text(),
         Session::new(vec![Some(text()), None]),
-        Refusal::new(Code::SignedOut, "no required field is there").about(Finding::of("header x-tenant-id")),
+        Refusal::new(Code::SignedOut, "no required field has a value")
+            .about(Finding::of("header x-tenant-id")),
     );
     assert_silent("Debug", &shown);
     assert!(shown.contains("[secret]") && shown.contains("string, 7 bytes"), "{shown}");

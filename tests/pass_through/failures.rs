@@ -122,6 +122,27 @@ async fn people_get_a_page_and_programs_a_problem() {
     }
 }
 
+/// What whoever is in front of us forgot is nothing about the visitor's account.
+#[tokio::test]
+async fn the_page_blames_whose_fault_it_is() {
+    let all = "trust: { peers: 127.0.0.2, complete: true }";
+    let (_app, sidecar) = pair_with(&[("trust: { peers: 127.0.0.2 }", all)]).await;
+    let own = "X-Tenant-Id: acme";
+    for (lines, words, account) in [
+        (&[own][..], "is not set up as it should be", "nothing about your account"),
+        (&["X-User-Email: -"], "is not set up as it should be", "nothing about your account"),
+    ] {
+        let answer = sidecar.install(TRUSTED, &[&["Accept: text/html"], lines].concat()).await;
+        assert_eq!(answer.status(), 403, "{lines:?}");
+        let page = answer.text();
+        assert!(
+            page.contains("incomplete-session") && page.contains(words) && page.contains(account),
+            "{page}"
+        );
+        assert!(!page.contains("missing from your account"), "{page}");
+    }
+}
+
 #[tokio::test]
 async fn one_connection_too_many_is_told_so() {
     let (_app, sidecar) = pair_with(&[("log:", "limits: { connections: 2 }\nlog:")]).await;

@@ -49,7 +49,7 @@ async fn what_the_app_answered_is_named() {
             "Content-Type has to be application/json",
         ),
         (of("200 OK", &[]), "signed-out", "Content-Type has to be application/json, or application/…+json"),
-        (of("200 OK", &[JSON]).replace("acme", "null"), "signed-out", "no required field is there"),
+        (of("200 OK", &[JSON]).replace("acme", "null"), "signed-out", "no required field has a value"),
         (
             of("200 OK", &[JSON, "Connection: close"]).replace("Length: ", "Length: 9"),
             "session-unavailable",
