@@ -88,6 +88,11 @@ fn generated() -> Vec<(String, Vec<u8>)> {
         named("file-binary", b"\x7fELF\x02\x01\x01\x00\x00\x00".to_vec()),
         named("file-control-character", b"version: 1\nlisten: \"a\x00b\"\n".to_vec()),
         named("file-latin1", b"version: 1\npandium: # Z\xFCrich\n".to_vec()),
+        named(
+            "file-utf16",
+            [&b"\xFF\xFE"[..], &"version: 1\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()]
+                .concat(),
+        ),
         named("trap-deep-brackets", ["claims: ".as_bytes(), &b"[".repeat(100_000)].concat()),
         named("trap-deep-dashes", b"- ".repeat(10_000)),
     ]

@@ -4,7 +4,7 @@ use super::apply::Cause;
 use super::expression::Expression;
 use super::leaf::{Body, Leaf, Piece, text_of};
 use super::parse::{Part, Raw, parts};
-use super::{Flaw, Report, Scope, Tree, Used, Written, json, rules, slip};
+use super::{Flaw, KnownField, Report, Scope, Tree, Used, Written, json, rules, slip};
 use crate::place::Place;
 use crate::value::{Kind, Value};
 use crate::variable;
@@ -160,7 +160,10 @@ impl Compiler<'_, '_> {
 
     fn is_broken(&self, source: &str) -> bool {
         let name = source.strip_prefix("session.");
-        name.is_some_and(|name| self.scope.fields.iter().any(|field| field.broken && field.name == name))
+        // Whoever is told to write `_` in a field's name may have done so here already.
+        let plain = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        let is = |field: &KnownField<'_>, name: &str| field.broken && plain(field.name) == plain(name);
+        name.is_some_and(|name| self.scope.fields.iter().any(|field| is(field, name)))
     }
 
     fn env(&self, written: &str, name: &str, fallback: Option<&str>) -> Result<String, String> {

@@ -7,6 +7,7 @@ use super::parse::Raw;
 use super::{Inputs, Scope, Tree, Used, Variable};
 use crate::suggest::closest;
 use crate::value::{Kind, Value, parse_int};
+use crate::variable::is_shouted;
 use std::borrow::Cow;
 
 /// A compiled `${…}`.
@@ -119,8 +120,8 @@ impl Expression {
 fn find(source: &str, line: u32, scope: &Scope<'_>) -> Result<Found, String> {
     let text = |source, used| Found { source, kind: Kind::Text, used, optional: false };
     match source.split_once('.') {
-        Some(("session", name)) => field(name, scope),
-        Some(("integration", name)) => variable(name, line, scope),
+        Some(("session", name)) if !name.contains(":-") => field(name, scope),
+        Some(("integration", name)) if !name.contains(":-") => variable(name, line, scope),
         Some(("pandium", "account")) => Ok(match scope.account {
             Some(account) => text(Source::Constant(Value::Text(account.to_owned().into())), Used::Account),
             None => text(Source::Account, Used::Account),
@@ -138,7 +139,20 @@ fn unknown(source: &str, scope: &Scope<'_>) -> String {
     let bare = known.iter().find(|(_, name)| *name == source).map(|(group, name)| format!("{group}.{name}"));
     let whole: Vec<String> = known.iter().map(|(group, name)| format!("{group}.{name}")).collect();
     let near = bare.or_else(|| closest(source, whole.iter().map(String::as_str)).map(str::to_owned));
+    if let Some((name, fallback)) = source.split_once(":-") {
+        let fix = if is_shouted(name) {
+            format!("${{env.{source}}}")
+        } else {
+            format!("${{{name} | default({fallback})}}")
+        };
+        return format!("`:-` is for variables of the environment; write {fix}");
+    }
     match near {
+        None if is_shouted(source) => {
+            format!(
+                "there is no source `{source}`; a variable of the environment is written ${{env.{source}}}"
+            )
+        }
         Some(near) => format!("there is no source `{source}`; did you mean `{near}`?"),
         None => format!(
             "there is no source `{source}`; there are session.NAME, integration.NAME, pandium.account, \

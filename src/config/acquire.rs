@@ -127,7 +127,7 @@ pub(super) fn cookie_name(node: &Node) -> Result<String, Wrong> {
 }
 
 fn probe(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Probe> {
-    let map = reader.map()?;
+    let map = reader.map_as("{ path: /who-am-i }")?;
     let place = asked_at(&map, around);
     let send = match map.get("send") {
         Some(send) => send.list(|node| leaf::word(node, &[("cookie", 'c'), ("authorization", 'a')])),
@@ -204,7 +204,7 @@ pub(super) fn split_url(node: &Node, plain: PlainHttp) -> Result<(BaseUrl, Strin
 /// `session.signed_in`: `{field: NAME, not: [values]}`.
 pub(super) fn signed_in(reader: Option<Reader<'_>>, fields: &[&str]) -> Option<Option<SignedIn>> {
     let Some(reader) = reader else { return Some(None) };
-    let map = reader.map()?;
+    let map = reader.map_as("{ field: user_id, not: [\"0\"] }")?;
     let field = map.required("field").and_then(|field| {
         let words: Vec<(&str, usize)> = fields.iter().copied().zip(0..).collect();
         field.read(|node| leaf::word(node, &words))

@@ -59,7 +59,7 @@ fn scalar(node: &Node) -> Result<Tree, Wrong> {
 
 /// `integrations`
 pub(super) fn read(reader: &Reader<'_>, claims: &Written, context: &Context<'_>) -> Option<Integrations> {
-    let entries: Vec<_> = reader.map()?.entries().collect();
+    let entries: Vec<_> = reader.map_as("gwt2hs: { id: 1121 }")?.entries().collect();
     if entries.is_empty() {
         reader.error("at least one integration is wanted here, such as `gwt2hs: { id: 1121 }`");
         return None;
@@ -92,7 +92,11 @@ fn one(
         );
         return None;
     }
-    let map = entry.map()?;
+    let sample = match &entry.node().kind {
+        Kind::Int(id) => format!("{{ id: {id} }}"),
+        _ => "{ id: 1121 }".to_owned(),
+    };
+    let map = entry.map_as(&sample)?;
     let id = id(name, &map, context);
     let variables = variables(name, &map, id.as_ref());
     let over = map.get("claims").filter(|over| over.map().is_some()).map(|over| written(&over));

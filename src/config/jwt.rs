@@ -85,7 +85,7 @@ fn own_header(node: &Node) -> Result<Carrier, Wrong> {
 }
 
 fn algorithms(reader: &Reader<'_>) -> Option<Vec<Algorithm>> {
-    let algorithms = reader.list(|node| leaf::word(node, &ALGORITHMS))?;
+    let algorithms = reader.list(algorithm)?;
     if algorithms.is_empty() {
         reader.error(
             "at least one algorithm is wanted here, such as RS256: the one that the issuer signs with",
@@ -93,6 +93,13 @@ fn algorithms(reader: &Reader<'_>) -> Option<Vec<Algorithm>> {
         return None;
     }
     Some(algorithms)
+}
+
+/// What is another algorithm was not meant for the one that is spelled nearly so.
+fn algorithm(node: &Node) -> Result<Algorithm, Wrong> {
+    let other = node.text().is_some_and(|text| ["ES512", "ES256K"].contains(&text));
+    leaf::word(node, &ALGORITHMS)
+        .map_err(|wrong| if other { Wrong { suggestion: None, ..wrong } } else { wrong })
 }
 
 fn texts(reader: Option<Reader<'_>>) -> Option<Vec<String>> {

@@ -1,9 +1,9 @@
 //! The leaves of the file: text, numbers, durations, sizes, words, names.
 
+use super::advice;
 use super::reader::listed;
 use super::tree::{Kind, Node, Style};
 use crate::slug::Slug;
-use crate::suggest::closest;
 use http::HeaderName;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -39,6 +39,9 @@ impl From<&str> for Wrong {
 /// A value for a message: short, and not shown where it comes from the environment.
 pub(super) fn shown(node: &Node) -> String {
     match &node.kind {
+        Kind::Text { text, style: Style::Resolved } if text.starts_with(['"', '\'']) => {
+            "the value from the environment, which stands in quotes of its own".to_owned()
+        }
         Kind::Text { style: Style::Resolved, .. } => "the value from the environment".to_owned(),
         Kind::Text { text, .. } | Kind::Int(text) | Kind::Float(text) => {
             let start: String = text.chars().take(60).collect();
@@ -48,6 +51,11 @@ pub(super) fn shown(node: &Node) -> String {
         Kind::Bool(value) => format!("`{value}`"),
         _ => node.shape().to_owned(),
     }
+}
+
+/// For a message that repeats no value: that this one is not the file's own.
+pub(super) fn outside(node: &Node) -> String {
+    if node.is_resolved() { format!(", not {}", shown(node)) } else { String::new() }
 }
 
 /// Text, or digits as they are written. What another reader of YAML might take for something
@@ -72,6 +80,9 @@ pub fn text(node: &Node) -> Result<&str, Wrong> {
         Kind::Null => {
             Err(Wrong::from("text is wanted here, and this is null; write \"\" if empty text is meant"))
         }
+        Kind::List(_) => {
+            Err(Wrong::from("text is wanted here, not a list; write one value, without [ ] or `- `"))
+        }
         _ => Err(Wrong::from(format!("text is wanted here, not {}", node.shape()))),
     }
 }
@@ -95,9 +106,19 @@ fn is_decimal(raw: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// What cannot be empty is not to be written as such.
+fn given(node: &Node) -> Result<&Node, Wrong> {
+    match node.kind {
+        Kind::Null => {
+            Err(Wrong::from("a value is wanted here, and this is null; drop the key if none is meant"))
+        }
+        _ => Ok(node),
+    }
+}
+
 /// Text that is not empty.
 pub fn filled(node: &Node) -> Result<&str, Wrong> {
-    let text = text(node)?;
+    let text = text(given(node)?)?;
     if text.trim().is_empty() { Err(Wrong::from("this must not be empty")) } else { Ok(text) }
 }
 
@@ -134,6 +155,16 @@ pub fn duration(node: &Node) -> Result<Duration, Wrong> {
             shown(node)
         ))
     };
+    read_duration(node, wanted).map_err(|wrong| match &node.kind {
+        Kind::Int(text) | Kind::Text { text, .. } => {
+            let meant = advice::duration(text).filter(|meant| meant != text);
+            wrong.suggest(node, meant)
+        }
+        _ => wrong,
+    })
+}
+
+fn read_duration(node: &Node, wanted: impl Fn(&str) -> Wrong) -> Result<Duration, Wrong> {
     match &node.kind {
         Kind::Text { text, .. } => {
             let (number, unit) = measured(text).ok_or_else(|| wanted(""))?;
@@ -166,7 +197,7 @@ pub fn size(node: &Node) -> Result<usize, Wrong> {
         "MiB" => 20,
         "GiB" => 30,
         _ => {
-            let letter = unit.chars().next().unwrap_or_default().to_ascii_uppercase();
+            let letter = unit.trim_start().chars().next().unwrap_or_default().to_ascii_uppercase();
             let suggestion = "KMG".contains(letter).then(|| format!("{number}{letter}iB"));
             return Err(wanted().suggest(node, suggestion));
         }
@@ -188,10 +219,8 @@ pub fn word<T: Clone>(node: &Node, words: &[(&str, T)]) -> Result<T, Wrong> {
         || format!("one of {} is wanted here, not {}", listed(&names).replace(" and ", " or "), shown(node));
     let Kind::Text { text, .. } = &node.kind else { return Err(Wrong::from(wanted())) };
     let found = words.iter().find(|(name, _)| name == text).map(|(_, value)| value.clone());
-    found.ok_or_else(|| {
-        let suggestion = closest(text, names.iter().copied()).map(str::to_owned);
-        Wrong { message: wanted(), suggestion }
-    })
+    found
+        .ok_or_else(|| Wrong { message: wanted(), suggestion: advice::word(text, &names).map(str::to_owned) })
 }
 
 /// A header's name, as it was written and as it is compared.
@@ -205,7 +234,7 @@ pub struct WrittenHeader {
 
 /// The name of a header.
 pub fn header(node: &Node) -> Result<WrittenHeader, Wrong> {
-    let written = text(node)?;
+    let written = text(given(node)?)?;
     let Ok(name) = HeaderName::from_bytes(written.as_bytes()) else {
         let wrong = Wrong::from(format!("{} is not the name of a header", shown(node)));
         return Err(wrong.suggest(node, written.strip_suffix(':').map(str::to_owned)));
@@ -215,7 +244,10 @@ pub fn header(node: &Node) -> Result<WrittenHeader, Wrong> {
 
 /// A name that needs no escaping anywhere.
 pub fn slug(node: &Node) -> Result<Slug, Wrong> {
-    Slug::parse(text(node)?).ok_or_else(|| {
-        Wrong::from(format!("{} is not a name here: 1 to 64 of A-Z a-z 0-9 _ and -", shown(node)))
-    })
+    let wrong = || Wrong::from(format!("{} is not a name here: 1 to 64 of A-Z a-z 0-9 _ and -", shown(node)));
+    // In quotes its digits would be none, either.
+    if let Kind::Float(_) = given(node)?.kind {
+        return Err(wrong());
+    }
+    Slug::parse(text(node)?).ok_or_else(wrong)
 }

@@ -17,6 +17,9 @@ const LISTEN: (&str, u16) = ("127.0.0.1", 8710);
 /// Where the operator is served, unless the file says otherwise.
 const ADMIN: (&str, u16) = ("127.0.0.1", 8711);
 
+/// Words that say `off`, and are not it.
+const OFF: [&str; 5] = ["off", "no", "none", "false", "disabled"];
+
 impl Listen {
     /// One that takes whoever comes, and speaks HTTP/1.1.
     fn plain(at: Endpoint) -> Self {
@@ -137,6 +140,9 @@ pub(super) fn admin(reader: Option<Reader<'_>>) -> Option<Option<Listen>> {
     or(reader, Some(Listen::plain(tcp(ADMIN))), |node| match &node.kind {
         Kind::Bool(false) => Ok(None),
         Kind::Text { text, .. } if text == "off" => Ok(None),
+        Kind::Text { text, .. } if OFF.iter().any(|word| word.eq_ignore_ascii_case(text)) => {
+            Err("to turn it off, write off".into())
+        }
         _ => net::address(node).map(|address| Some(Listen::plain(address.into()))),
     })
 }

@@ -5,6 +5,7 @@ use super::error::{Problem, Problems, Severity};
 use super::model::{Config, Listen};
 use super::reader::Reader;
 use super::source::Source;
+use super::tree::Node;
 use super::{env, file, root};
 use crate::place::Place;
 use std::fmt;
@@ -126,7 +127,7 @@ fn load_bytes(
 ) -> Result<Loaded, Invalid> {
     let source = Source::new(name, bytes);
     let problems = Problems::default();
-    let config = file::parse(&source, &problems).and_then(|mut tree| {
+    let config = tree(&source, &problems).and_then(|mut tree| {
         env::resolve(&mut tree, options.env, &problems);
         root::read(&Reader::root(&tree, &problems), &root::Surroundings { options, name, dir, disk: &disk })
     });
@@ -137,6 +138,17 @@ fn load_bytes(
         Some(config) => Ok(Loaded { config, warnings: found, source, files }),
         None => Err(Invalid { files, ..Invalid::new(found, &source) }),
     }
+}
+
+/// The tree of the text; where there is nothing in it, what to begin with is said instead.
+fn tree(source: &Source, problems: &Problems) -> Option<Node> {
+    let idle = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if source.invalid().is_none() && source.text().lines().all(idle) {
+        let message = "the file is empty; `pandium-sidecar init` prints one to begin with";
+        problems.error(Place::new(1, 1), "", message);
+        return None;
+    }
+    file::parse(source, problems)
 }
 
 /// Errors first: they are what has to be mended.

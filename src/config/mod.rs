@@ -6,6 +6,7 @@
 
 mod acquire;
 mod admin;
+mod advice;
 mod basics;
 mod beside;
 mod cases;

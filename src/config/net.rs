@@ -1,6 +1,7 @@
 //! The leaves that name peers and addresses.
 
-use super::leaf::{Wrong, filled, shown};
+use super::advice;
+use super::leaf::{Wrong, filled, outside, shown};
 use super::tree::Node;
 use ipnet::IpNet;
 use std::fmt;
@@ -49,7 +50,7 @@ pub fn address(node: &Node) -> Result<Address, Wrong> {
 }
 
 /// Splits `host`, `host:port`, `[v6]` or `[v6]:port`.
-fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']')?;
@@ -134,10 +135,10 @@ pub fn base_url(node: &Node, plain: PlainHttp) -> Result<BaseUrl, Wrong> {
     } else if let Some(rest) = text.strip_prefix("http://") {
         (false, rest)
     } else {
-        let wanted = "an address is wanted here that begins with https:// or http://";
+        let wanted =
+            format!("an address is wanted here that begins with https:// or http://{}", outside(node));
         let scheme = if plain == PlainHttp::Anywhere { "http" } else { "https" };
-        let bare = host_and_port(text);
-        return Err(Wrong::from(wanted).suggest(node, bare.map(|_| format!("{scheme}://{text}"))));
+        return Err(Wrong::from(wanted).suggest(node, advice::web_address(text, scheme)));
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains('@') {
@@ -169,7 +170,11 @@ pub fn network(node: &Node) -> Result<IpNet, Wrong> {
         return Ok(IpNet::from(address.to_canonical()));
     }
     let written: IpNet = text.parse().map_err(|_| {
-        Wrong::from(format!("an address or CIDR is wanted here, such as 10.0.0.0/8, not {}", shown(node)))
+        let name = text.starts_with(|c: char| c.is_ascii_alphabetic()) && is_host(text);
+        let why = if name { ": a name is not looked up" } else { "" };
+        let wanted =
+            format!("an address or CIDR is wanted here, such as 10.0.0.0/8, not {}{why}", shown(node));
+        Wrong::from(wanted).suggest(node, advice::network(text))
     })?;
     if written.trunc() != written {
         let message = format!("{} has bits behind its prefix", shown(node));

@@ -16,6 +16,7 @@ use crate::slug::Slug;
 use crate::suggest::closest;
 use crate::tls::Authorities;
 use crate::token::Signer;
+use crate::variable;
 use http::HeaderName;
 
 /// One of Pandium's environments, and its hosts.
@@ -84,11 +85,19 @@ const NEEDS_ACCOUNTS: &str = "there is one account; those to choose from are lis
 
 /// `account`, where there is no other.
 fn account_slug(node: &Node) -> Result<Slug, Wrong> {
-    if leaf::text(node)?.contains("${") {
-        return Err("an expression chooses among `pandium.accounts`, which are not there".into());
+    if let Some((_, expression)) = leaf::text(node)?.split_once("${") {
+        let name = expression.split('}').next().unwrap_or_default();
+        let message = "an expression chooses among `pandium.accounts`, which are not there";
+        return Err(if variable::is_shouted(name) {
+            format!("a variable of the environment is written ${{env.{name}}}; {message}").into()
+        } else {
+            message.into()
+        });
     }
     leaf::slug(node)
 }
+
+const ACCOUNTS: &str = "acme: { environment: sandbox, secret: … }";
 
 /// `accounts`
 fn several(map: &MapReader<'_>, listed: &Reader<'_>, context: &Context<'_>) -> Option<Pandium> {
@@ -99,11 +108,9 @@ fn several(map: &MapReader<'_>, listed: &Reader<'_>, context: &Context<'_>) -> O
         }
     }
     let chosen = map.get("account");
-    let entries: Vec<_> = listed.map()?.entries().collect();
+    let entries: Vec<_> = listed.map_as(ACCOUNTS)?.entries().collect();
     if entries.is_empty() {
-        listed.error(
-            "at least one account is wanted here, such as `acme: { environment: sandbox, secret: … }`",
-        );
+        listed.error(format!("at least one account is wanted here, such as `{ACCOUNTS}`"));
     }
     let read: Vec<_> =
         entries.iter().enumerate().map(|(index, (key, entry))| one(index, key, entry, context)).collect();
@@ -139,7 +146,7 @@ fn one(index: usize, name: &str, entry: &Reader<'_>, context: &Context<'_>) -> O
         let message = "an account's key is 1 to 64 letters, digits, `_` and `-`";
         entry.error_at(entry.key_place(), entry.path(), message);
     }
-    let map = entry.map()?;
+    let map = entry.map_as("{ environment: sandbox, secret: … }")?;
     let slug = map.get("account").map(|account| account.read(leaf::slug));
     let site = Site::read(&map, context);
     let secret = map.required("secret").and_then(|secret| key(&secret, context));

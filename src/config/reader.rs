@@ -121,8 +121,16 @@ impl<'t> Reader<'t> {
 
     /// This value as a map; anything else is reported.
     pub fn map(&self) -> Option<MapReader<'t>> {
+        self.map_as("")
+    }
+
+    /// The same, with a sample for whoever has written something else.
+    pub fn map_as(&self, sample: &str) -> Option<MapReader<'t>> {
         let Kind::Map(entries) = &self.node.kind else {
-            let message = format!("a map is wanted here, not {}", self.node.shape());
+            let sample = if sample.is_empty() { String::new() } else { format!(", such as `{sample}`") };
+            let dashes = matches!(self.node.kind, Kind::List(_));
+            let why = if dashes { ": no `- ` stands before its keys" } else { "" };
+            let message = format!("a map is wanted here{sample}, not {}{why}", self.node.shape());
             self.wrong(self.node.place, Wrong::from(message));
             return None;
         };

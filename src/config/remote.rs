@@ -1,5 +1,6 @@
 //! Programs that we connect to: where they listen, and how they prove that it is them.
 
+use super::advice;
 use super::basics::or;
 use super::beside::authorities;
 use super::leaf::{self, Wrong};
@@ -46,10 +47,18 @@ fn app(url: &Reader<'_>, proof: Proof<'_>, around: &Surroundings<'_>) -> Option<
 }
 
 fn written(node: &Node) -> Result<Written, Wrong> {
-    if leaf::filled(node)?.starts_with("unix:") {
+    let text = leaf::filled(node)?;
+    if text.starts_with("unix:") {
         return net::address(node).map(Endpoint::from).map(Written::Unix);
     }
-    net::base_url(node, PlainHttp::Anywhere).map(Written::Web)
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return net::base_url(node, PlainHttp::Anywhere).map(Written::Web);
+    }
+    let wanted =
+        "an address is wanted here, such as http://127.0.0.1:3000, https://app.example or unix:/path";
+    let socket = text.starts_with('/').then(|| format!("unix:{text}"));
+    let meant = socket.or_else(|| advice::web_address(text, "http"));
+    Err(Wrong::from(format!("{wanted}{}", leaf::outside(node))).suggest(node, meant))
 }
 
 /// The program at an `http` or `https` address.

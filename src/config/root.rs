@@ -61,6 +61,9 @@ pub fn read(root: &Reader<'_>, around: &Surroundings<'_>) -> Option<Config> {
 fn one(node: &Node) -> Result<(), Wrong> {
     match leaf::integer(node, 1..=1) {
         Ok(_) => Ok(()),
+        Err(_) if node.text() == Some("1") => {
+            Err("the form of this file is a number: write 1, without quotes".into())
+        }
         Err(_) => {
             Err(format!("the form of this file is wanted here, which is 1, not {}", leaf::shown(node)).into())
         }

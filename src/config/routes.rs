@@ -1,5 +1,6 @@
 //! `routes`: which addresses are ours, and what is behind them.
 
+use super::advice;
 use super::basics::{or, section};
 use super::integrations::params;
 use super::leaf::{self, Wrong};
@@ -56,7 +57,7 @@ pub(super) fn read(reader: Option<Reader<'_>>, overridden: bool) -> Option<Route
 /// A route that is off where the file does not have it.
 fn route(reader: Option<Reader<'_>>, door: Door, overridden: bool) -> Option<Option<Route>> {
     let Some(reader) = reader else { return Some(None) };
-    let map = reader.map()?;
+    let map = reader.map_as("{ path: /… }")?;
     let pattern = map.required("path").and_then(|path| path.read(|node| pattern(node, overridden)));
     Some(Some(Route { door, pattern: pattern? }))
 }
@@ -113,7 +114,8 @@ fn pattern(node: &Node, overridden: bool) -> Result<Pattern, Wrong> {
 }
 
 fn parse(node: &Node) -> Result<Pattern, Wrong> {
-    Pattern::parse(leaf::text(node)?).map_err(|error| error.to_string().into())
+    let text = leaf::filled(node)?;
+    Pattern::parse(text).map_err(|error| Wrong::from(error.to_string()).suggest(node, advice::pattern(text)))
 }
 
 /// `deliver`, and where it stands.

@@ -1,6 +1,8 @@
 //! `session`: what is known of a visitor, and where it stands.
 
 use super::acquire;
+use super::advice;
+use super::error::Problem;
 use super::leaf::{self, WrittenHeader, Wrong};
 use super::model::{From, SignedIn, SignedOut};
 use super::presence::presence;
@@ -63,7 +65,7 @@ pub(super) fn read(reader: &Reader<'_>, guarded: &[Guarded], around: &Surroundin
     let signed_out = acquire::signed_out(&map);
     let signed_in = map.get("signed_in");
     let fields = map.required("fields")?;
-    let entries: Vec<_> = fields.map()?.entries().collect();
+    let entries: Vec<_> = fields.map_as("account_id: X-Account-Id")?.entries().collect();
     if entries.is_empty() {
         fields.error("at least one field is wanted here, such as `account_id: X-Account-Id`");
     }
@@ -161,7 +163,10 @@ fn field(name: &str, entry: &Reader<'_>) -> Option<Field> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let named = !name.is_empty() && name.len() <= 64 && name.bytes().all(plain);
     if !named {
-        entry.error_at(entry.key_place(), entry.path(), "a field's name is 1 to 64 letters, digits and `_`");
+        let wanted = "a field's name is 1 to 64 letters, digits and `_`";
+        let meant: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let meant = Some(meant).filter(|meant| (1..=64).contains(&meant.len()));
+        entry.push_problem(Problem::error(entry.key_place(), entry.path(), wanted).suggest(meant));
     }
     let field = if entry.is_map() {
         long_form(name, entry)
@@ -279,8 +284,8 @@ fn pointer(node: &Node) -> Result<String, Wrong> {
     if pointer.starts_with('/') && escapes {
         return Ok(pointer.to_owned());
     }
-    let suggestion = (!pointer.is_empty() && !pointer.contains(['/', '~'])).then(|| format!("/{pointer}"));
-    Err(Wrong { message: "a JSON pointer is wanted here, such as /user/id".to_owned(), suggestion })
+    let wanted = "a JSON pointer is wanted here, such as /user/id";
+    Err(Wrong::from(wanted).suggest(node, advice::pointer(pointer)))
 }
 
 fn separator(node: &Node) -> Result<&str, Wrong> {

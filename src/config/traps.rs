@@ -35,6 +35,10 @@ pub(super) fn readable(source: &Source, max: usize) -> Result<(), Problem> {
             format!("the file is larger than {} MiB", max >> 20),
         ));
     }
+    if source.invalid() == Some(0) && text.starts_with("\u{FFFD}\u{FFFD}") && text.contains('\0') {
+        let message = "the file is in UTF-16; save it as UTF-8";
+        return Err(Problem { hide_line: true, ..Problem::error(Place::new(1, 1), "", message) });
+    }
     if let Some(at) = source.invalid() {
         let message = format!("the file is not UTF-8: the byte at {at} (from 0) belongs to no character");
         return Err(Problem::error(source.place(at), "", message));

@@ -20,7 +20,7 @@ pub(super) fn read(
     guarded: &mut Vec<Guarded>,
 ) -> Option<Trust> {
     let Some(reader) = reader else { return Some(Trust::default()) };
-    let map = reader.map()?;
+    let map = reader.map_as("{ peers: [127.0.0.1] }")?;
     let peers = map.get("peers");
     let rules = match &peers {
         Some(peers) if peers.items().is_empty() => {
@@ -70,7 +70,7 @@ fn peer_rule(node: &Node) -> Result<PeerRule, Wrong> {
 
 /// `client_cert`
 fn names(reader: &Reader<'_>) -> Option<Vec<San>> {
-    let san = reader.map()?.required("san")?;
+    let san = reader.map_as("{ san: [edge.internal] }")?.required("san")?;
     let names = san.list(|node| San::parse(leaf::filled(node)?).map_err(|fault| fault.to_string().into()))?;
     if names.is_empty() {
         san.error("at least one name is wanted here: that of the proxy that sets the session headers");
@@ -85,7 +85,9 @@ fn shared(
     around: &Surroundings<'_>,
     guarded: &mut Vec<Guarded>,
 ) -> Option<SharedHeader> {
-    let map = reader.map()?;
+    // The likeliest text here is the secret itself.
+    let shape = if reader.is_map() { reader.clone() } else { reader.clone().hiding() };
+    let map = shape.map_as("{ name: X-Edge-Secret, value: { file: /path/of/it } }")?;
     let at = map.required("name");
     let name = at.as_ref().and_then(|name| name.read(secret_name)).map(|header| header.name);
     if let (Some(at), Some(name)) = (at, &name) {

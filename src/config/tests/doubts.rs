@@ -98,3 +98,24 @@ fn a_map_leads_to_accounts_that_there_are() {
         }
     }
 }
+
+#[test]
+fn what_is_advised_is_not_refused_again() {
+    let token = "from: jwt\n  jwt: { header: X-Token, algorithms: ES512, jwks: { file: x }, audience: a }";
+    for (from, to, says, never) in [
+        ("from: headers", token, "session.jwt.algorithms: one of", "did you mean"),
+        ("account_id: X-Account-Id", "account-id: X-Account-Id", "did you mean `account_id`?", "claims.sub"),
+        (
+            "trust:",
+            "upstream: ${env.APP}\ntrust:",
+            "not the value from the environment, which stands in quotes",
+            "app.test",
+        ),
+        ("trust:", "admin: \"no\"\ntrust:", "f:2:8: admin: to turn it off, write off", "\"no\""),
+    ] {
+        assert!(FILE.contains(from), "{from}");
+        let all = said(&FILE.replacen(from, to, 1), &[("KEY", KEY), ("APP", "\"http://app.test:3000\"")]);
+        assert!(all.iter().any(|one| one.contains(says)), "{to}: {all:#?}");
+        assert!(all.iter().all(|one| !one.contains(never)), "{to}: {all:#?}");
+    }
+}

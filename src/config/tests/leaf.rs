@@ -59,7 +59,7 @@ fn text_is_what_was_written_or_says_how_to_quote() {
                 "!this block ends in a line break, which would be part of the text; write `|-` or `>-`",
             ),
             (">\n  x\n", "~write `|-` or `>-`"),
-            ("[x]", "!text is wanted here, not a list"),
+            ("[x]", "!text is wanted here, not a list; write one value, without [ ] or `- `"),
             ("{x: y}", "!text is wanted here, not a map"),
         ],
     );
@@ -106,8 +106,12 @@ fn durations_and_sizes() {
             ("2m", "120s"),
             ("1h", "3600s"),
             ("'0s'", "0ns"),
-            ("5", "!a duration is wanted here, such as 500ms, 5s, 2m or 1h, not `5`: the unit is missing"),
-            ("5d", "~not `5d`"),
+            (
+                "5",
+                "!a duration is wanted here, such as 500ms, 5s, 2m or 1h, not `5`: the unit is missing -> 5s",
+            ),
+            ("5d", "~not `5d` -> 120h"),
+            ("'75 sec'", "~-> 75s"),
             ("1m30s", "~not `1m30s`"),
             ("-5s", "~not `-5s`"),
             ("1.5s", "~not `1.5s`"),
@@ -124,7 +128,7 @@ fn durations_and_sizes() {
             ("1MiB", "1048576"),
             ("64KB", "!a size is wanted here, such as 4096, 64KiB or 1MiB, not `64KB` -> 64KiB"),
             ("64k", "~-> 64KiB"),
-            ("64 KiB", "~not `64 KiB`"),
+            ("64 KiB", "~not `64 KiB` -> 64KiB"),
             ("99999999999999GiB", "~wanted"),
             ("-1", "~not `-1`"),
             ("1.5", "~not `1.5`"),
@@ -139,6 +143,7 @@ fn words_and_names() {
         &[
             ("utf8", "8"),
             ("utf-8", "!one of `utf8`, `latin1` or `percent` is wanted here, not `utf-8` -> utf8"),
+            ("url", "~not `url` -> percent"),
             ("zebra", "!one of `utf8`, `latin1` or `percent` is wanted here, not `zebra`"),
             ("8", "~not `8`"),
         ],
@@ -161,6 +166,8 @@ fn words_and_names() {
             ("1121", r#""1121""#),
             ("a/b", "!`a/b` is not a name here: 1 to 64 of A-Z a-z 0-9 _ and -"),
             ("''", "~1 to 64"),
+            ("1.0", "!`1.0` is not a name here: 1 to 64 of A-Z a-z 0-9 _ and -"),
+            ("~", "!a value is wanted here, and this is null; drop the key if none is meant"),
         ],
     );
 }
@@ -223,7 +230,10 @@ fn networks() {
             ("::ffff:10.0.0.0/104", r#""10.0.0.0/8""#),
             ("10.0.0.1/8", "!`10.0.0.1/8` has bits behind its prefix -> 10.0.0.0/8"),
             ("10.0.0.0/33", "~an address or CIDR is wanted here"),
-            ("localhost", "~an address or CIDR is wanted here"),
+            ("localhost", "~not `localhost`: a name is not looked up -> 127.0.0.1"),
+            ("edge.internal", "~a name is not looked up"),
+            ("10.0.0.0/255.0.0.0", "~-> 10.0.0.0/8"),
+            ("10.0.0.1:80", "~-> 10.0.0.1"),
             ("10", "~an address or CIDR is wanted here"),
         ],
     );

@@ -31,7 +31,8 @@ fn every_problem_is_collected_with_its_path() {
             "1:1: verzion: there is no such key here; did you mean `version`?".to_owned(),
             "2:13: listen[1]: text is wanted here, and this is a number, not its digits; write \"1.5\""
                 .to_owned(),
-            "2:18: listen[2]: text is wanted here, not a list".to_owned(),
+            "2:18: listen[2]: text is wanted here, not a list; write one value, without [ ] or `- `"
+                .to_owned(),
             "2:23: listen[3]: text is wanted here, and this is null; write \"\" if empty text is meant"
                 .to_owned(),
             "3:1: session: `jwt` is required here".to_owned(),
