@@ -2,7 +2,7 @@
 
 use crate::config::error::Problem;
 use crate::config::model::{Endpoint, Listen, LogFormat, Shutdown};
-use crate::config::{Config, Invalid, Loaded};
+use crate::config::{self, Config, Invalid, Loaded, Remade};
 use crate::server::admin::{self, Desk};
 use crate::server::connection::{Bounds, Origin, Phase};
 use crate::server::edition::{self, Edition, Post, Turn};
@@ -285,8 +285,10 @@ impl Running {
     async fn take(&mut self, outcome: Result<Loaded, Invalid>) {
         match outcome {
             Ok(loaded) => {
+                let remade = config::remade(&self.edition.config.policy, &loaded.config.policy);
                 self.adopt(loaded.config).await;
                 warn(&loaded.warnings);
+                self.warn_of(&remade);
                 self.tell();
             }
             Err(invalid) => {
@@ -298,6 +300,20 @@ impl Running {
                 let generation = self.edition.generation.number();
                 tracing::error!(generation, "the newest files are not served, this generation serves on");
             }
+        }
+    }
+
+    /// Says loudly that tenants are new ones to Pandium, in case that this was not meant.
+    fn warn_of(&self, remade: &[Remade]) {
+        let file = &self.edition.config.file;
+        for Remade { was, is, integrations } in remade {
+            tracing::warn!(
+                was = %was,
+                now = format!("{file}:{is}"),
+                integrations = integrations.join(", "),
+                "`sub` is made of something else now: to Pandium these visitors are new tenants, and what they have \
+                 installed is out of sight; put the old `sub` back unless that is meant"
+            );
         }
     }
 

@@ -68,6 +68,24 @@ impl Body {
         }))
     }
 
+    /// What it is made of, in text that is for comparing alone.
+    pub(super) fn recipe(&self, field: &dyn Fn(usize) -> String) -> String {
+        let of = |expression: &Expression| match &expression.used {
+            Used::Field { index, .. } => format!("${{{} {:?}}}", field(*index), expression.filters()),
+            used => format!("${{{used} {:?}}}", expression.filters()),
+        };
+        match self {
+            Self::One(expression) => of(expression),
+            Self::Text(pieces) => pieces
+                .iter()
+                .map(|piece| match piece {
+                    Piece::Literal { text, .. } => text.to_string(),
+                    Piece::Expression(expression) => of(expression),
+                })
+                .collect(),
+        }
+    }
+
     /// The texts that it can have, where the only expression in it lists its own.
     pub(super) fn outcomes(&self) -> Option<Vec<String>> {
         let mut expressions = self.expressions();

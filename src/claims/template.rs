@@ -129,6 +129,12 @@ impl Template {
         self.subject.text(inputs)
     }
 
+    /// What `sub` is made of, and where the template says so: the same text for the same recipe, with
+    /// `field` to tell what each of the session's fields is read from.
+    pub fn recipe(&self, field: impl Fn(usize) -> String) -> (String, Place) {
+        (self.subject.body.recipe(&field), self.subject.place)
+    }
+
     /// About how many bytes `write_members` appends.
     pub fn size_hint(&self) -> usize {
         self.size

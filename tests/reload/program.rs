@@ -78,6 +78,41 @@ async fn a_hangup_loads_at_once_and_the_level_and_the_end_are_the_newest() {
     assert_eq!(ended.code, Some(0));
 }
 
+/// Pandium knows a tenant by `sub` alone.
+#[tokio::test]
+async fn another_sub_is_logged_with_both_places() {
+    let app = App::start().await;
+    let text = changed(&filed(app.address), &[QUIET]);
+    let volume = Volume::new("sub", &[("config.yaml", &text), ("secret", SECRET)]);
+    let mut serving = Serving::start(&volume.path("config.yaml"), &["--log-format", "json"], &[]);
+    serving.address();
+    let sub = "sub: ${session.tenant_id}";
+    let place = |text: &str| {
+        let (at, line) = text.lines().enumerate().find(|(_, line)| line.contains("sub: ")).unwrap();
+        format!("{}:{}", at + 1, line.find("${").unwrap() + 1)
+    };
+    let moved =
+        changed(&text, &[("claims:", "# a line more\nclaims:"), (sub, "sub: ${session.tenant_id | upper}")]);
+    assert_ne!(place(&text), place(&moved));
+    for (newest, generation) in [(&moved, 2), (&changed(&moved, &[OTHER_CLAIM]), 3)] {
+        volume.rename("config.yaml", newest);
+        serving.signal("HUP");
+        serving.line(&["the newest files are served", &format!("\"generation\":{generation}")]);
+    }
+    serving.terminate();
+    let log = serving.end().stdout;
+    let said: Vec<_> = log.lines().filter(|line| line.contains("`sub` is made of something else")).collect();
+    let [said] = said.as_slice() else { panic!("{log}") };
+    for part in [
+        "WARN",
+        &format!("\"was\":\"{}\"", place(&text)),
+        &format!("config.yaml:{}\"", place(&moved)),
+        "gwt2hs",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn a_flag_stands_before_the_newest_file_too() {
     let app = App::start().await;

@@ -1,7 +1,7 @@
 //! What the contract allows, and what is likely a slip all the same: warnings that say what to write.
 
 use super::whole::FILE;
-use crate::config::{Options, load_text};
+use crate::config::{Options, load_text, remade};
 
 /// All that is said of a file whose secrets are these, by the name of the variable.
 fn said(text: &str, secrets: &[(&str, &str)]) -> Vec<String> {
@@ -117,5 +117,35 @@ fn what_is_advised_is_not_refused_again() {
         let all = said(&FILE.replacen(from, to, 1), &[("KEY", KEY), ("APP", "\"http://app.test:3000\"")]);
         assert!(all.iter().any(|one| one.contains(says)), "{to}: {all:#?}");
         assert!(all.iter().all(|one| !one.contains(never)), "{to}: {all:#?}");
+    }
+}
+
+#[test]
+fn a_sub_that_is_made_otherwise_is_noticed() {
+    let policy = |text: &str| {
+        let options = Options { env: &|_| Some(KEY.to_owned()), without_secrets: false, listen: None };
+        load_text("f", text, &options).unwrap().config.policy
+    };
+    let text = FILE.replace("{ account_id: X-Account-Id }", "{ account_id: X-Account-Id, org: X-Org }");
+    let old = policy(&text);
+    let sub = "sub: ${session.account_id}";
+    for (from, to, noticed) in [
+        (sub, "sub: ${session.org}", true),
+        (sub, "sub: n-${session.account_id}", true),
+        (sub, "sub: ${session.account_id | map(a=b)}", true),
+        ("account_id: X-Account-Id", "account_id: X-User-Id", true),
+        ("account_id: X-Account-Id", "account_id: { header: X-Account-Id, decode: percent }", true),
+        ("  gwt2hs: { id: 1121 }", "  gwt2hs: { id: 1121, claims: { sub: \"${session.org}\" } }", true),
+        ("{ account_id: X-Account-Id, org: X-Org }", "{ org: X-Org, account_id: X-Account-Id }", false),
+        ("account_id", "tenant", false),
+        ("gwt2hs", "other", false),
+        ("id: 1121", "id: 1122", false),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let found = remade(&old, &policy(&text.replace(from, to)));
+        assert_eq!(found.len(), usize::from(noticed), "{to}: {found:?}");
+        for one in found {
+            assert_eq!((one.was.line, one.integrations), (8, vec!["gwt2hs".to_owned()]), "{to}");
+        }
     }
 }
