@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from fixtures import accounts, decision, deploy, django, nginx, printed, systemd, wikis  # noqa: E402
+from fixtures import accounts, decision, deploy, django, documented, nginx, printed, systemd, wikis  # noqa: E402
 from kit import shipped  # noqa: E402
 from kit.stage import Stage, Tally, Trouble  # noqa: E402
 
@@ -34,6 +34,9 @@ FIXTURES = {
     "envoy-decision": decision.envoy,
     "django-probe": django.probe,
     "django-handoff": django.handoff,
+    "django-documented": documented.django,
+    "php-documented": documented.php,
+    "express-documented": documented.express,
     "dokuwiki-probe": wikis.dokuwiki,
     "mediawiki-probe": wikis.mediawiki,
     **deploy.FIXTURES,
