@@ -10,7 +10,7 @@ use super::source::Source;
 use super::traps;
 use super::tree::{Entry, Kind, Node, Style};
 use crate::place::Place;
-use serde::de::{self, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize as _, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, Visitor};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
@@ -35,6 +35,11 @@ pub fn parse(source: &Source, problems: &Problems) -> Option<Node> {
             None
         }
     }
+}
+
+/// Whether a text is YAML at all, be it in a form that is not read here.
+pub fn is_yaml(text: &str) -> bool {
+    de::IgnoredAny::deserialize(serde_yaml::Deserializer::from_str(text)).is_ok()
 }
 
 struct Parse<'s> {

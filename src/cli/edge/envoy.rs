@@ -3,10 +3,18 @@
 use super::{Header, Part, headers, is_plain};
 use crate::config::Config;
 
-/// Where the mutations belong, and what makes the other spellings go.
-const HEAD: &str = "\
+/// Where the mutations belong, where the session headers are its to set.
+const ASKS: &str = "\
 # In the HttpConnectionManager. Early mutation comes before any filter, and so before ext_authz sets
 # the session headers; what has an underscore in its name is refused.
+";
+/// Where they are not.
+const DELETES: &str = "\
+# In the HttpConnectionManager. Early mutation comes before any filter; what has an underscore in its
+# name is refused.
+";
+/// What makes the other spellings go.
+const HEAD: &str = "\
 common_http_protocol_options:
   headers_with_underscores_action: REJECT_REQUEST
 # What the app is told of the visitor is ours to say: Envoy sets anew what is removed below.
@@ -58,7 +66,8 @@ pub(super) fn lines(config: &Config) -> String {
     let allowed = if taken.is_empty() { String::new() } else { format!("{complete}{ALLOWED}") };
     let told: String = all.iter().filter_map(|header| added(header, &name(header))).collect();
     let head_of_told = if told.is_empty() { "" } else { TOLD };
-    [HEAD, &removed, DESCRIPTION, &allowed, &taken, head_of_told, &told].concat()
+    let place = if taken.is_empty() { DELETES } else { ASKS };
+    [place, HEAD, &removed, DESCRIPTION, &allowed, &taken, head_of_told, &told].concat()
 }
 
 fn added(header: &Header<'_>, name: &str) -> Option<String> {

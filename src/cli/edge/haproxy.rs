@@ -3,9 +3,10 @@
 use super::{Header, Part, every_spelling, headers, is_plain};
 use crate::config::Config;
 
-const HEAD: &str = "\
-# In the frontend, before any rule that sets a session header. HAProxy has names in lower case, and
-# these expressions take every other spelling away, too.";
+const SETS: &str = "# In the frontend, before any rule that sets a session header.";
+const DELETES: &str = "# In the frontend.";
+const HEAD: &str =
+    "# HAProxy has names in lower case, and these expressions take every other spelling away, too.";
 const NOBODY_TO_ASK: &str =
     "# HAProxy asks nobody who the visitor is: fill these variables yourself, or use `from: probe`.";
 const DESCRIBES: &str = "\
@@ -21,11 +22,12 @@ http-request set-header X-Request-Id %[uuid()]
 /// Every spelling is deleted; values come from variables that the operator sets.
 pub(super) fn lines(config: &Config) -> String {
     let all = headers(config);
-    let mut lines = vec![HEAD.to_owned()];
+    let asked = all.iter().any(|header| header.field().is_some());
+    let mut lines = vec![if asked { SETS } else { DELETES }.to_owned(), HEAD.to_owned()];
     let deleted =
         |header: &Header<'_>| format!("http-request del-header ^{}$ -m reg", every_spelling(header.name));
     lines.extend(all.iter().map(deleted));
-    if all.iter().any(|header| header.field().is_some()) {
+    if asked {
         lines.push(NOBODY_TO_ASK.to_owned());
     }
     lines.extend(all.iter().flat_map(|header| told(header, config)));

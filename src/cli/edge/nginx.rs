@@ -7,8 +7,14 @@ use http::HeaderName;
 /// What nginx needs whatever the file says.
 const NGINX_HEAD: &str = "\
 # In every location that leads to the sidecar: a location with a proxy_set_header line of its own
-# inherits none. The values come from the answer to auth_request; an empty one deletes the header,
-# and so the visitor's own.";
+# inherits none.";
+/// What it needs where the session headers are its to set.
+const NGINX_ASKS: &str = "\
+# The values come from the answer to auth_request; an empty one deletes the header, and so the
+# visitor's own.";
+/// What it needs where they are not.
+const NGINX_DELETES: &str = "\
+# What is empty deletes the header, and so the visitor's own.";
 /// What nginx needs for `trust.complete`.
 const NGINX_COMPLETE: &str = "\
 # trust.complete: what has no value has to be `-`, since nginx sends no header that is empty. Let the
@@ -53,7 +59,9 @@ pub(super) fn lines(config: &Config) -> String {
         }
     }
     let complete = config.policy.trust.is_complete().then(|| NGINX_COMPLETE.to_owned());
-    let lines = [NGINX_HEAD.to_owned()].into_iter().chain(complete).chain(variables).chain(lines);
+    let values = if variables.is_empty() { NGINX_DELETES } else { NGINX_ASKS };
+    let lines =
+        [NGINX_HEAD, values].map(str::to_owned).into_iter().chain(complete).chain(variables).chain(lines);
     format!("{}\n{NGINX_TAIL}{}", lines.collect::<Vec<_>>().join("\n"), room(config.policy.url_bytes))
 }
 

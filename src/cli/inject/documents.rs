@@ -73,9 +73,15 @@ impl Document {
         Self { problems: problems.collect(), lines_before, source, tree }
     }
 
-    /// Whether it is not known what this says, and it might concern us.
+    /// Whether it is not known what this says, and it might concern us, or is nothing for anybody.
     pub fn is_needed_and_unread(&self) -> bool {
-        self.is_unread() && OURS.iter().any(|word| self.source.text().contains(word))
+        self.is_unread() && (OURS.iter().any(|word| self.source.text().contains(word)) || self.is_broken())
+    }
+
+    /// Whether this is no YAML, and not only none that is read here; behind `...` nothing is its own.
+    fn is_broken(&self) -> bool {
+        let own = self.source.text().lines().take_while(|line| line.trim_end() != "...");
+        !file::is_yaml(&own.collect::<Vec<_>>().join("\n"))
     }
 
     /// Whether it is not known what this says.

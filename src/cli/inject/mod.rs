@@ -2,7 +2,7 @@
 //!
 //! Injecting is taking out what was injected before, and then injecting anew: so twice is once, and
 //! what the annotations say today is what comes out. Text that nothing is put into stays as it is, to
-//! the byte; see `layout`.
+//! the byte; see `layout`. Of what is no YAML nothing can be known: then nothing comes out at all.
 
 mod budget;
 mod change;
