@@ -1,7 +1,7 @@
 //! `check`
 
 use super::edge::{self, Edge};
-use super::load::{Wanted, load};
+use super::load::{Wanted, lacks_secrets_alone, load};
 use super::out::{complain, say};
 use super::{ConfigArg, INVALID};
 use crate::config::Config;
@@ -33,7 +33,13 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(args: &CheckArgs) -> Result<(), u8> {
     let wanted = if args.without_secrets { Wanted::WithoutSecrets } else { Wanted::Everything };
-    let loaded = load(&args.config.config, wanted, None)?;
+    let loaded = load(&args.config.config, wanted, None).inspect_err(|_| {
+        if !args.without_secrets && lacks_secrets_alone(&args.config.config) {
+            complain(
+                "All of it holds but the secrets. Where they are not at hand: check --without-secrets\n",
+            );
+        }
+    })?;
     for warning in &loaded.warnings {
         complain(&warning.render(&loaded.source));
     }

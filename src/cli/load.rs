@@ -20,8 +20,19 @@ pub(super) fn load(path: &Path, wanted: Wanted, listen: Option<&Listen>) -> Resu
     let options = Options { env: &environment, without_secrets: wanted == Wanted::WithoutSecrets, listen };
     config::load(path, &options).map_err(|invalid| {
         complain(&invalid.to_string());
+        if matches!(path.try_exists(), Ok(false)) {
+            complain(NO_FILE);
+        }
         INVALID
     })
+}
+
+const NO_FILE: &str = "`pandium-sidecar init` prints one to start from; --config FILE says where yours is\n";
+
+/// Whether it would load but for its secrets.
+pub(super) fn lacks_secrets_alone(path: &Path) -> bool {
+    let options = Options { env: &environment, without_secrets: true, listen: None };
+    config::load(path, &options).is_ok()
 }
 
 /// What the environment has.

@@ -110,11 +110,18 @@ fn json(path: &Path) -> Result<serde_json::Value, String> {
 fn headers(args: &MintArgs) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     headers.insert(HOST, HeaderValue::from_static("localhost"));
-    for line in &args.headers {
+    for (at, line) in args.headers.iter().enumerate() {
+        // Which one it is, and not what it says: that may be a value.
+        let about = |what: &str| match args.headers.len() {
+            1 => format!("-H: {what}"),
+            count => format!("-H, number {} of {count}: {what}", at + 1),
+        };
         let bytes = line.as_bytes();
-        let colon = bytes.iter().position(|&byte| byte == b':').ok_or("-H wants 'Name: value'")?;
+        let colon = bytes.iter().position(|&byte| byte == b':');
+        let colon = colon.ok_or_else(|| about("'Name: value' is wanted, and there is no `:`"))?;
         let (name, value) = bytes.split_at(colon);
-        let name = HeaderName::from_bytes(name).map_err(|_| "-H: this is no name of a header")?;
+        let name = HeaderName::from_bytes(name)
+            .map_err(|_| about("what stands before the `:` is no name of a header"))?;
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         let value = HeaderValue::from_bytes(value)
             .map_err(|_| format!("-H {name}: no header can have this value"))?;

@@ -16,9 +16,10 @@ mod rehearsal;
 mod schema;
 mod serve;
 mod test;
+mod usage;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,9 +84,10 @@ struct ConfigArg {
 
 /// Runs the program with these arguments, and says how it ended.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return misused(&usage::explained(error, &Cli::command(), &args)),
     };
     let ended = match cli.command {
         None => serve::run(&cli.serve),
@@ -109,7 +111,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ended.map_or_else(ExitCode::from, |()| ExitCode::SUCCESS)
 }
 
-fn usage(error: &clap::Error) -> ExitCode {
+fn misused(error: &clap::Error) -> ExitCode {
     // Nothing is left to be done where even this cannot be printed.
     let _ = error.print();
     match error.kind() {

@@ -30,13 +30,14 @@ const TOKEN: &str = "TOKEN";
 
 /// What stands behind the options of `--help`.
 const HELP: &str = concat!(
-    "The clock stands at 1700000005, every token's id is 00000000-0000-4000-8000-000000000001, and no\n",
-    "secret is read. A file of cases:\n\n",
+    "The clock stands at 1700000005, every token's id is 00000000-0000-4000-8000-000000000001,\n",
+    "and no secret is read. A file of cases:\n\n",
     include_str!("test/example.yaml"),
 );
 
+/// Its help is not wrapped: clap would break the example's lines, and YAML with them.
 #[derive(Args)]
-#[command(after_help = HELP)]
+#[command(after_help = HELP, term_width = 0)]
 pub(super) struct TestArgs {
     /// A file of cases
     #[arg(value_name = "FILE", required = true)]
