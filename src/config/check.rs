@@ -1,6 +1,8 @@
 //! What is wrong, or unwise, only when several parts of the file are seen together.
 
-use super::model::{Carrier, Config, Delivery, Endpoint, From, Jwt, Listen, Policy, Probe};
+use super::model::{
+    Carrier, Config, Delivery, Endpoint, From, Jwt, Listen, LoginPart, Policy, Probe, SignedOut,
+};
 use super::net;
 use super::reader::Reader;
 use crate::fields::{Field, Presence, Source};
@@ -24,6 +26,7 @@ pub(super) fn whole(config: &Config, root: &Reader<'_>) {
     certificates(config, root);
     carriers(config, root);
     complete(config, root);
+    login(&config.policy, root);
     for field in &config.policy.fields {
         lone_field(field, root);
     }
@@ -221,6 +224,21 @@ fn carriers(config: &Config, root: &Reader<'_>) {
             "nobody whom this believes can come in: an address belongs to a TCP listener, `unix` to a socket";
         root.warn_at(root.child_place("trust"), "trust.peers", message);
     }
+}
+
+/// Whoever is sent from one of our routes to another of them comes back as they were.
+fn login(policy: &Policy, root: &Reader<'_>) {
+    let SignedOut::Redirect(parts) = &policy.signed_out else { return };
+    let Some(LoginPart::Literal(start)) = parts.first() else { return };
+    let path = start.split(['?', '#']).next().unwrap_or_default();
+    let Some(route) = policy.routes.iter().find(|route| route.pattern.owns(path)) else { return };
+    let place = root.node().below(&["session", "signed_out", "redirect"]).map_or(root.place(), |at| at.place);
+    let message = format!(
+        "this is our own route {}: who is signed out would be sent back to it, again and again; write the path of \
+         the app's login",
+        route.pattern
+    );
+    root.warn_at(place, "session.signed_out.redirect", message);
 }
 
 /// Nobody's headers are read with another `from`: none of them can be forgotten.

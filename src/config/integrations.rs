@@ -1,10 +1,11 @@
 //! `claims` and `integrations`: one compiled template for each integration.
 
+use super::ids::{self, Ids};
 use super::leaf::{self, Wrong};
 use super::model::{Account, Address, Choice, Delivery, Integration, Integrations, Pandium, Target};
 use super::reader::{MapReader, Reader};
 use super::tree::{Kind, Node};
-use super::{error::Problem, pandium, proxied, routes};
+use super::{error::Problem, proxied, routes};
 use crate::claims::{KnownField, Report, Scope, Template, Tree, Variable, Written, merge};
 use crate::place::Place;
 use crate::query::{self, TOKEN};
@@ -12,7 +13,7 @@ use crate::slug::is_slug;
 use std::sync::Arc;
 
 /// The integration that stands for all others.
-const ANY: &str = "*";
+pub(super) const ANY: &str = "*";
 
 /// The variables that every integration has by its keys.
 const BUILT_IN: [&str; 4] = ["key", "id", "connector_name", "integration_name"];
@@ -97,10 +98,10 @@ fn one(
         _ => "{ id: 1121 }".to_owned(),
     };
     let map = entry.map_as(&sample)?;
-    let id = id(name, &map, context);
+    let id = ids::read(name, &map, context.pandium);
     let variables = variables(name, &map, id.as_ref());
     let over = map.get("claims").filter(|over| over.map().is_some()).map(|over| written(&over));
-    let query = map.get("query").map_or(Some(Vec::new()), |query| query.list(parameter));
+    let query = map.get("query").map_or(Some(Vec::new()), |query| parameters(&query));
     let params = params(map.get("params"));
     let deliver = routes::deliver(map.get("deliver"), context.deliver);
     if let (Some(own), Some((Delivery::Proxy, _)), Some(pandium)) =
@@ -130,103 +131,6 @@ fn one(
             deliver,
         },
     })
-}
-
-/// What an integration is to Pandium.
-enum Ids {
-    /// Its name as the visitor asks for it.
-    Requested,
-    /// The same for all accounts.
-    Same(String),
-    /// One for each account, in their order.
-    Each(Vec<String>),
-}
-
-impl Ids {
-    fn of(&self, account: usize) -> Option<&str> {
-        match self {
-            Self::Requested => None,
-            Self::Same(id) => Some(id),
-            Self::Each(ids) => ids.get(account).map(String::as_str),
-        }
-    }
-}
-
-/// `id`
-fn id(name: &str, map: &MapReader<'_>, context: &Context<'_>) -> Option<Ids> {
-    let Some(reader) = map.get("id") else {
-        let entry = map.at();
-        let message = "there is no `id`, so its name is Pandium's id for it; Pandium's ids are numbers";
-        entry.warn_at(entry.key_place(), entry.path(), message);
-        return Some(if name == ANY { Ids::Requested } else { Ids::Same(name.to_owned()) });
-    };
-    if !reader.is_map() {
-        return one_id(&reader).map(Ids::Same);
-    }
-    ids_by_place(&reader, context.pandium)
-}
-
-fn one_id(reader: &Reader<'_>) -> Option<String> {
-    let id = reader.read(leaf::slug)?;
-    if !id.as_str().bytes().all(|byte| byte.is_ascii_digit()) {
-        reader.warn("Pandium's ids are numbers");
-    }
-    Some(id.as_str().to_owned())
-}
-
-/// An id for each environment, or for each account. All are read, so that the file holds elsewhere too.
-fn ids_by_place(reader: &Reader<'_>, pandium: Option<&Pandium>) -> Option<Ids> {
-    let entries: Vec<_> = reader.map()?.entries().collect();
-    let read = |(key, value): &(&str, Reader<'_>)| {
-        let id = one_id(value);
-        if !is_slug(key) {
-            let message =
-                format!("an environment ({}) or an account is wanted here", pandium::environments());
-            value.error_at(value.key_place(), value.path(), message);
-            return None;
-        }
-        id
-    };
-    let ids: Vec<Option<String>> = entries.iter().map(read).collect();
-    let ids: Vec<String> = ids.into_iter().collect::<Option<_>>()?;
-    let keys: Vec<&str> = entries.iter().map(|(key, _)| *key).collect();
-    let accounts = &pandium?.accounts;
-    let lone = accounts.len() == 1;
-    let of = |account| id_of(account, lone, &keys, reader).and_then(|at| ids.get(at).cloned());
-    let found: Vec<_> = accounts.iter().map(of).collect();
-    let found = found.into_iter().collect::<Option<Vec<_>>>()?;
-    Some(match found.split_first() {
-        Some((first, rest)) if rest.iter().all(|id| id == first) => Ids::Same(first.clone()),
-        _ => Ids::Each(found),
-    })
-}
-
-/// The position of the id for this account, or for its environment.
-fn id_of(account: &Account, lone: bool, keys: &[&str], reader: &Reader<'_>) -> Option<usize> {
-    let environment = account.environment;
-    let at = |wanted: &str| keys.iter().position(|key| *key == wanted);
-    let (own, place) = (at(account.key.as_str()), environment.and_then(at));
-    if let (Some(own), Some(place)) = (own, place)
-        && own != place
-    {
-        reader.error(
-            "two of these ids fit: one for `pandium.account`, one for its environment; keep one of them",
-        );
-        return None;
-    }
-    let found = own.or(place);
-    if found.is_none() {
-        let environment =
-            environment.map_or("its environment".to_owned(), |name| format!("environment `{name}`"));
-        // A key of `accounts` is the file's own word; a lone account may come from the environment.
-        let whose = if lone {
-            "the account in `pandium.account`".to_owned()
-        } else {
-            format!("account `{}`", account.key)
-        };
-        reader.error(format!("there is no id for {whose}, nor for {environment}"));
-    }
-    found
 }
 
 /// What `${integration.NAME}` stands for.
@@ -278,6 +182,16 @@ fn variable(name: &str, value: &Reader<'_>) -> Option<(String, Variable)> {
         return None;
     }
     Some((name.to_owned(), Variable::Constant(written(value).tree)))
+}
+
+/// `query`
+fn parameters(reader: &Reader<'_>) -> Option<Vec<String>> {
+    for any in reader.items().iter().filter(|item| item.node().text() == Some(ANY)) {
+        any.warn(
+            "`*` is a parameter of that name, and stands for no others: list the names that are carried over",
+        );
+    }
+    reader.list(parameter)
 }
 
 /// The name of a query parameter.

@@ -16,6 +16,7 @@ pub mod env;
 pub mod error;
 pub mod file;
 mod frozen;
+mod ids;
 mod integrations;
 pub mod jwt;
 mod leaf;

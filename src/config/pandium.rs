@@ -35,7 +35,12 @@ const ENVIRONMENTS: [Environment; 3] = [
 
 /// The words for them, for a message.
 pub(super) fn environments() -> String {
-    ENVIRONMENTS.map(|environment| environment.name).join(", ")
+    environment_names().join(", ")
+}
+
+/// Their names.
+pub(super) fn environment_names() -> [&'static str; 3] {
+    ENVIRONMENTS.map(|environment| environment.name)
 }
 
 /// What accounts are read against.

@@ -18,6 +18,9 @@ pub(super) fn presence(
     };
     let value = match kind? {
         Kind::List => {
+            if default.node().text() == Some("") {
+                default.warn("this is a list of one empty text; an empty list is written []");
+            }
             Value::List(default.list(|node| leaf::text(node).map(|text| Cow::Owned(text.to_owned())))?)
         }
         kind => default.read(|node| default_value(node, kind))?,

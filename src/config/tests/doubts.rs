@@ -149,3 +149,55 @@ fn a_sub_that_is_made_otherwise_is_noticed() {
         }
     }
 }
+
+#[test]
+fn what_is_read_otherwise_than_it_looks_is_warned_of() {
+    let out = |redirect: &str| format!("from: headers\n  signed_out: {{ redirect: \"{redirect}\" }}");
+    let from = "from: headers";
+    let (id, fields) = ("id: 1121", "{ account_id: X-Account-Id }");
+    let listed = |default: &str| {
+        format!("{{ account_id: X-Account-Id, a: {{ header: A, type: list, default: {default} }} }}")
+    };
+    for (from, to, says) in [
+        (
+            from,
+            out("/pandium/install/gwt2hs"),
+            Some(
+                "f:6:27: warning: session.signed_out.redirect: this is our own route /pandium/install/:integration",
+            ),
+        ),
+        (from, out("/pandium/install/x?next=${request.path}"), Some("this is our own route")),
+        (from, out("/pandium/install/${request.path}"), Some("this is our own route")),
+        (from, out("/login?next=/pandium/install/gwt2hs"), None),
+        (from, out("/pandium/login"), None),
+        (from, out("https://acme.example/pandium/install/x"), None),
+        (
+            id,
+            "id: { sandbox: 1, produciton: 2 }".to_owned(),
+            Some(
+                "f:11:31: warning: integrations.gwt2hs.id.produciton: this is neither an environment nor an account of this file; did you mean `production`?",
+            ),
+        ),
+        (id, "id: { acme: 1, Sandbox: 2 }".to_owned(), Some("did you mean `sandbox`?")),
+        (id, "id: { acme: 1, globex: 2, production: 3 }".to_owned(), None),
+        (id, "id: 1, query: [a, \"*\"]".to_owned(), Some("gwt2hs.query[1]: `*` is a parameter of that name")),
+        (id, "id: 1, query: [a, \"a*\"]".to_owned(), None),
+        (
+            fields,
+            listed("\"\""),
+            Some(
+                "f:6:76: warning: session.fields.a.default: this is a list of one empty text; an empty list is written []",
+            ),
+        ),
+        (fields, listed("[]"), None),
+        (fields, listed("[\"\"]"), None),
+        (fields, listed("a"), None),
+    ] {
+        assert!(FILE.contains(from), "{from}");
+        let all = said(&FILE.replacen(from, &to, 1), &[("KEY", KEY)]);
+        match says {
+            Some(says) => assert!(matches!(all.as_slice(), [one] if one.contains(says)), "{to}: {all:#?}"),
+            None => assert_eq!(all, [""; 0], "{to}"),
+        }
+    }
+}
