@@ -24,8 +24,16 @@ use tokio::task::JoinSet;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address that cannot be listened at.
-    #[error("cannot listen at {0}: {1}")]
-    Bind(String, #[source] io::Error),
+    #[error("{key}: cannot listen at {at}: {error}{}", advice(.key, .error))]
+    Bind {
+        /// The key of the file that names it.
+        key: &'static str,
+        /// The address.
+        at: String,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
     /// The system refuses threads or signals.
     #[error("the system refuses: {0}")]
     Runtime(#[source] io::Error),
@@ -64,10 +72,10 @@ pub async fn start(config: Config, workers: NonZeroUsize) -> Result<Running, Sta
     let bounds = Bounds::of(&config);
     let mut listeners = Vec::with_capacity(config.listen.len());
     for listen in &config.listen {
-        listeners.push(bind(listen, bounds).await?);
+        listeners.push(bind("listen", listen, bounds).await?);
     }
     let admin = match &config.admin {
-        Some(admin) => Some(bind(admin, bounds).await?),
+        Some(admin) => Some(bind("admin", admin, bounds).await?),
         None => None,
     };
     let (phase, phases) = watch::channel(Phase::Serving);
@@ -219,12 +227,25 @@ pub fn reload_signal(asked: impl Fn() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-async fn bind(listen: &Listen, bounds: Bounds) -> Result<Listener, StartError> {
-    Listener::bind(listen, bounds).await.map_err(|error| StartError::Bind(listen.at.to_string(), error))
+async fn bind(key: &'static str, listen: &Listen, bounds: Bounds) -> Result<Listener, StartError> {
+    let failed = |error| StartError::Bind { key, at: listen.at.to_string(), error };
+    Listener::bind(listen, bounds).await.map_err(failed)
+}
+
+/// What to do about an address that is not to be had.
+fn advice(key: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!("; end what listens there, or give `{key}` another address"),
+        io::ErrorKind::AddrNotAvailable => format!("; give `{key}` an address that this machine has"),
+        io::ErrorKind::PermissionDenied => {
+            format!("; give `{key}` a port above 1023, or a path where this user may write")
+        }
+        _ => String::new(),
+    }
 }
 
 impl Running {
-    /// Says where it serves.
+    /// Says where it serves, and what.
     pub fn announce(&self) {
         for bound in &self.bound {
             tracing::info!(listen = %bound, "serving");
@@ -232,6 +253,17 @@ impl Running {
         if let Some(admin) = &self.admin {
             tracing::info!(listen = %admin, "health");
         }
+        let config = &*self.edition.config.file;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), config, keys = self.keys(), "started");
+    }
+
+    /// Each account, and what names its key.
+    fn keys(&self) -> String {
+        let accounts = self.status.now().accounts;
+        let named = accounts.iter().map(|AccountKey { account, fingerprint, .. }| {
+            format!("{account} {}", fingerprint.as_deref().unwrap_or("has none"))
+        });
+        named.collect::<Vec<_>>().join(", ")
     }
 
     /// Serves by this configuration from now on. What is under way ends by the one that it began with,

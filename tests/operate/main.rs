@@ -18,4 +18,6 @@ mod decided;
 mod ledgers;
 mod named;
 mod outputs;
+mod started;
+mod unanswered;
 mod watched;

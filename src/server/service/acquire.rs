@@ -15,6 +15,7 @@ use crate::session;
 use crate::session::answer::Answer;
 use crate::session::jwt::NoClaims;
 use crate::session::probe::{self, Told};
+use crate::telemetry::Mark;
 use crate::token::Moment;
 use crate::trust::TrustedPeer;
 use crate::value::Session;
@@ -139,7 +140,9 @@ impl Service {
             }
             Err(error) => {
                 let failure = Failure::from(&error);
-                tracing::warn!(code = failure.as_str(), request_id = %visit.stamp.mark.id, %error, "not handed off");
+                let (code, app, Mark { id, trace }) = (failure.as_str(), client.place(), visit.stamp.mark);
+                let route = self.pattern(visit);
+                tracing::warn!(code, route, method = "GET", %app, request_id = %id, trace_id = %trace, %error, "not handed off");
                 if matches!(failure, Failure::VisitorLate | Failure::VisitorBroken) {
                     let response = reply::failure(failure, visit.form(), &visit.stamp.mark.id);
                     return Answered::new(response, failure.as_str());

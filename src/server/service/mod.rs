@@ -34,16 +34,17 @@ use crate::proxy::onward::Seen;
 use crate::proxy::place::Place;
 use crate::proxy::rewrite::Jar;
 use crate::proxy::tunnel::Switch;
-use crate::route::{Door, Route};
+use crate::route::{Door, Pattern, Route};
 use crate::session::jwks;
 use crate::telemetry::{Mark, RequestId};
 use crate::trust::TrustedPeer;
 use http::header::HeaderMap;
 use http::request::Parts;
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, Uri};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
+use tracing::field::DisplayValue;
 
 /// Everything that a worker answers requests from.
 pub struct Service {
@@ -115,6 +116,34 @@ fn head<'h>(parts: &'h Parts, origin: &'h Origin) -> Head<'h> {
         version: parts.version,
         headers: (&parts.headers).into(),
         caller: origin.caller(),
+    }
+}
+
+/// What is told of a request that the app did not answer, and how.
+#[derive(Clone, Copy)]
+struct Asked {
+    method: &'static str,
+    form: Form,
+}
+
+impl Asked {
+    fn new(method: &Method, lines: Lines<'_>) -> Self {
+        Self { method: named(method), form: Form::wanted(lines) }
+    }
+}
+
+/// The name of a method. One that nobody has heard of is the visitor's own word.
+fn named(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        _ => "another",
     }
 }
 
@@ -198,7 +227,8 @@ impl Service {
             let (peer, id) = (origin.peer, &mark.id);
             if !is_framed_plainly(request.headers()) || resembles_framing(request.headers().into()) {
                 let failure = Failure::VisitorBroken;
-                tracing::warn!(code = failure.as_str(), %peer, request_id = %id, "refused: the body's framing");
+                let (code, trace) = (failure.as_str(), &mark.trace);
+                tracing::warn!(code, %peer, request_id = %id, trace_id = %trace, "refused: the body's framing");
                 let form = Form::wanted(request.headers());
                 let (response, code) = (reply::failure(failure, form, id), failure.as_str());
                 // A proxy that asks for a decision understands yes and no.
@@ -213,7 +243,7 @@ impl Service {
             match decide::screen(&self.config.policy, head(&parts, origin)) {
                 Ok(Screened::Pass(trusted)) => {
                     let request = Request::from_parts(parts, body);
-                    self.pass(&self.seen(origin, trusted, mark), Some(&origin.switch), request, id).await
+                    self.pass(&self.seen(origin, trusted, mark), Some(&origin.switch), request).await
                 }
                 // In a box: what passes should not carry the room for it.
                 Ok(Screened::Install(ask)) => Box::pin(self.grant(Wish::Token(ask), &visit, body)).await,
@@ -230,25 +260,32 @@ impl Service {
         seen: &Seen<'_>,
         switch: Option<&Switch>,
         request: Request<Arriving>,
-        id: &RequestId,
     ) -> impl Future<Output = Answered> {
         async move {
-            let form = Form::wanted(request.headers());
-            let Some(client) = &self.client else { return failed(Failure::NoApp, form, id) };
+            let asked = Asked::new(request.method(), request.headers().into());
+            let Some(client) = &self.client else { return failed(Failure::NoApp, asked.form, &seen.mark.id) };
             let answer = forward(&self.passage(client, &self.hidden), request, seen, switch).await;
-            self.passed(answer, form, id)
+            self.passed(answer, client, asked, seen.mark)
         }
     }
 
     /// What became of a request that went to the app.
-    fn passed(&self, answer: Result<Response<Body>, ForwardError>, form: Form, id: &RequestId) -> Answered {
+    fn passed(
+        &self,
+        answer: Result<Response<Body>, ForwardError>,
+        client: &Client,
+        asked: Asked,
+        mark: &Mark,
+    ) -> Answered {
         self.count_heard(&answer);
         match answer {
             Ok(response) => Answered::new(response, "passed"),
             Err(error) => {
                 let failure = Failure::from(&error);
-                tracing::warn!(code = failure.as_str(), request_id = %id, %error, "not passed");
-                failed(failure, form, id)
+                let (code, method, app) = (failure.as_str(), asked.method, client.place());
+                let Mark { id, trace } = mark;
+                tracing::warn!(code, route = "app", method, %app, request_id = %id, trace_id = %trace, %error, "not passed");
+                failed(failure, asked.form, id)
             }
         }
     }
@@ -261,6 +298,12 @@ impl Service {
             Err(Failure::Late) => self.recorder.heard(Heard::Late),
             Err(_) => {}
         }
+    }
+
+    /// The template of the route that has the path, as the log has it.
+    fn pattern(&self, visit: &Visit<'_>) -> Option<DisplayValue<&Pattern>> {
+        let route = self.config.policy.routes.get(visit.stamp.route?)?;
+        Some(tracing::field::display(&route.pattern))
     }
 
     /// What we see of a request that the app cannot see.

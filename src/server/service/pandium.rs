@@ -17,6 +17,7 @@ use crate::query;
 use crate::refusal::{Code, Refusal};
 use crate::route::Door;
 use crate::server::reply::{self, Failure};
+use crate::telemetry::Mark;
 use crate::token::{self, Signer, TenantToken};
 use crate::value::Session;
 use http::header::{
@@ -95,8 +96,9 @@ impl<'s> Stage<'s> {
 
     fn away(&self, error: &ForwardError) -> Answered {
         let failure = Failure::of_pandium(error);
-        let id = &self.visit.stamp.mark.id;
-        tracing::warn!(code = failure.as_str(), request_id = %id, %error, "Pandium gave no answer");
+        let (code, Mark { id, trace }) = (failure.as_str(), self.visit.stamp.mark);
+        let (account, pandium) = (self.account.key.as_str(), &self.account.base_url);
+        tracing::warn!(code, account, %pandium, request_id = %id, trace_id = %trace, %error, "Pandium gave no answer");
         let response = reply::failure(failure, self.visit.form(), id);
         Answered::new(response, failure.as_str())
     }

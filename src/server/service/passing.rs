@@ -1,7 +1,7 @@
 //! A request that passes to the app as it stands.
 
 use super::pending::Pending;
-use super::{Service, mark};
+use super::{Asked, Service, mark};
 use crate::decide::{self, Head, Screened};
 use crate::http1::head::Glance;
 use crate::proxy::body::Body;
@@ -9,7 +9,6 @@ use crate::proxy::client::{Begun, Client};
 use crate::proxy::forward;
 use crate::proxy::onward::Plain;
 use crate::server::connection::Origin;
-use crate::server::reply::Form;
 use crate::telemetry::Mark;
 use http::Response;
 use std::future::Future;
@@ -22,7 +21,7 @@ pub struct Passing {
     client: Arc<Client>,
     begun: Begun,
     mark: Mark,
-    form: Form,
+    asked: Asked,
     started: Instant,
 }
 
@@ -41,8 +40,9 @@ impl Service {
         let mark = mark(trusted, head.headers);
         let seen = self.seen(origin, trusted, &mark);
         let begun = client.begin(plain, &seen)?;
-        let (service, client, form) = (Arc::clone(self), Arc::clone(client), Form::wanted(head.headers));
-        Some(Passing { service, client, begun, mark, form, started })
+        let (service, client) = (Arc::clone(self), Arc::clone(client));
+        let asked = Asked::new(head.method, head.headers);
+        Some(Passing { service, client, begun, mark, asked, started })
     }
 }
 
@@ -51,10 +51,10 @@ impl Passing {
     #[allow(clippy::manual_async_fn, reason = "an `async fn` keeps what it is given twice over")]
     pub fn answer(self) -> impl Future<Output = Response<Body>> + Send {
         async move {
-            let Self { service, client, begun, mark, form, started } = self;
+            let Self { service, client, begun, mark, asked, started } = self;
             let pending = Pending::new(&service, None, &mark, started);
             let answer = forward::hear(&service.passage(&client, &service.hidden), begun).await;
-            pending.over(service.passed(answer, form, &mark.id))
+            pending.over(service.passed(answer, &client, asked, &mark))
         }
     }
 }
