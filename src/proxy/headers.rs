@@ -1,6 +1,7 @@
 //! What a proxy does to header fields on either way (RFC 9110 §7.6.1): those that are for one connection,
 //! and those that frame a message.
 
+use crate::http1::framing::number;
 use crate::http1::lines::Lines;
 use crate::protected::{OWN, Protected, Standing, strip_where};
 use http::header::{
@@ -159,10 +160,11 @@ pub fn resembles_framing(lines: Lines<'_>) -> bool {
 /// nothing to us and something to others (RFC 9112 §6.3), and so may one that is told twice.
 pub fn is_framed_once(headers: &HeaderMap) -> bool {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let plain = |length: &HeaderValue| length.as_bytes().iter().all(u8::is_ascii_digit);
     match lengths.next() {
         None => is_framed_plainly(headers),
-        Some(length) => plain(length) && lengths.next().is_none() && !headers.contains_key(TRANSFER_ENCODING),
+        Some(length) => {
+            number(length).is_ok() && lengths.next().is_none() && !headers.contains_key(TRANSFER_ENCODING)
+        }
     }
 }
 

@@ -21,7 +21,10 @@ fn answering(call: &Call) -> Vec<Step> {
         "/old" => closing("HTTP/1.0 200 OK\r\n\r\nbody"),
         "/empty" => said("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
         "/204" => said("HTTP/1.1 204 No Content\r\n\r\n"),
+        "/204-length" => said("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"),
         "/304" => said("HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n"),
+        "/304-length" => said("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"),
+        "/304-no-length" => said("HTTP/1.1 304 Not Modified\r\nContent-Length: \r\n\r\n"),
         "/hints" => said(
             "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody",
         ),
@@ -65,7 +68,10 @@ async fn good_answers_pass_and_bad_ones_are_bad_gateways() {
         ("/old", "200 body"),
         ("/empty", "200 "),
         ("/204", "204 "),
+        ("/204-length", "204 "),
         ("/304", "304 "),
+        ("/304-length", "304 "),
+        ("/304-no-length", "502 upstream-unreachable"),
         ("/hints", "200 body"),
         ("/hop", "200 body"),
         ("/both", "502 upstream-unreachable"),
@@ -85,6 +91,17 @@ async fn good_answers_pass_and_bad_ones_are_bad_gateways() {
         let cut = expected == broken && gist(&outcome).ends_with(&format!("reset {INTERNAL_ERROR}"));
         assert!(cut || gist(&outcome) == expected, "{path}: {}", gist(&outcome));
         assert_eq!(gist(&visitor.ask(&get("/next", &[])).await), "200 /next", "after {path}");
+    }
+}
+
+/// A length that no frame bears out is an error of HTTP/2 (RFC 9113 §8.1.1), but where it tells of another
+/// answer's.
+#[tokio::test]
+async fn an_answer_without_a_body_has_a_length_where_that_means_something() {
+    let (_app, sidecar) = playing("", answering).await;
+    let mut visitor = client(STRANGER, sidecar.address).await;
+    for (path, lengths) in [("/204-length", &[][..]), ("/304-length", &["5"])] {
+        assert_eq!(told(visitor.ask(&get(path, &[])).await).values("content-length"), lengths, "{path}");
     }
 }
 

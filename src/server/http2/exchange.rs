@@ -10,8 +10,9 @@ use crate::server::reply;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderValue};
-use http::{Method, Request, Response};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderValue};
+use http::response::Parts;
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::future::poll_fn;
@@ -75,7 +76,7 @@ async fn send(
     stall: Duration,
 ) -> Result<(), Gone> {
     let (mut parts, mut body) = answer.into_parts();
-    dress(&mut parts.headers, &body);
+    dress(&mut parts, &body);
     let empty = bare || body.is_end_stream();
     let mut stream = respond.send_response(Response::from_parts(parts, ()), empty)?;
     if empty {
@@ -110,9 +111,13 @@ async fn send(
 
 /// What an answer says of itself, as HTTP/2 has it. The app's own has lost what is for one connection
 /// already.
-fn dress(headers: &mut HeaderMap, body: &Body) {
+fn dress(parts: &mut Parts, body: &Body) {
+    let headers = &mut parts.headers;
     headers.remove(CONNECTION);
-    if let (false, Some(length)) = (body.is_end_stream(), body.size_hint().exact()) {
+    if parts.status == StatusCode::NO_CONTENT {
+        // It may have none (RFC 9110 §8.6), and in HTTP/2 one that the frames do not bear out is an error.
+        headers.remove(CONTENT_LENGTH);
+    } else if let (false, Some(length)) = (body.is_end_stream(), body.size_hint().exact()) {
         headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }
     if !headers.contains_key(DATE)
