@@ -23,6 +23,19 @@ async fn a_200_that_names_somebody_becomes_the_delivery() {
     assert_minted(&visitor.install(&[&say(known(&["X-Tenant-Id: acme"]))]).await, "again");
 }
 
+/// Whoever takes trailers gets none from a request that is handed over: a session could be in them.
+#[tokio::test]
+async fn no_field_of_the_session_is_shown_in_trailers() {
+    let app = app().await;
+    let sidecar = Sidecar::start(&handing_off(&app)).await;
+    let said = "HTTP/1.1 302 Found\r\nLocation: /login\r\nTrailer: X-Tenant-Id, X-Sum\r\n\
+        Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Tenant-Id: acme\r\nX-Sum: 1\r\n\r\n";
+    let mut visitor = sidecar.visitor(STRANGER);
+    let passed = visitor.install(&["TE: trailers", "Connection: TE", &say(said)]).await;
+    assert_eq!((passed.status(), passed.text().as_str(), passed.trailers.as_str()), (302, "ok", ""));
+    assert!(passed.values("trailer").is_empty(), "{}", passed.head);
+}
+
 #[tokio::test]
 async fn any_other_answer_is_the_visitors() {
     let app = app().await;

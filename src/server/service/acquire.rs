@@ -22,7 +22,7 @@ use crate::value::Session;
 use http::Request;
 use http::header::{
     CACHE_CONTROL, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    RANGE, SET_COOKIE,
+    RANGE, SET_COOKIE, TE,
 };
 use std::time::Instant;
 
@@ -117,8 +117,9 @@ impl Service {
     /// Lets the app answer the visitor's own request, and takes over where it says who that is.
     async fn handoff(&self, ask: Ask<'_, '_>, visit: &Visit<'_>, body: Arriving) -> Answered {
         let mut parts = visit.parts.clone();
-        // With these, a 200 could come as a 304 or a 206.
-        for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE] {
+        // With these, a 200 could come as a 304 or a 206; and no session is read from trailers, nor shown
+        // there.
+        for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE, TE] {
             parts.headers.remove(name);
         }
         let Some(client) = &self.client else {
