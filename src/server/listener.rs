@@ -4,7 +4,7 @@ use super::certificate::Certificate;
 use super::connection::{self, Bounds, Origin, Phase};
 use super::guest::{Guest, Tongue};
 use super::handler::Handler;
-use super::room::Room;
+use super::room::{Admission, Room};
 use super::socket::{SocketFile, refuse_live_socket};
 use crate::config::model::{Endpoint, Listen};
 use crate::stream::Stream;
@@ -269,14 +269,19 @@ fn spawn<H>(
 ) where
     H: Handler,
 {
-    let Some(permit) = room.admit() else {
-        tokio::spawn(async {
-            if let Some(guest) = knock.enter(TURNING_AWAY).await {
-                // Whoever does not take the answer in time gets none.
-                drop(timeout(TURNING_AWAY, guest.turn_away()).await);
-            }
-        });
-        return;
+    let permit = match room.admit() {
+        Admission::Served(permit) => permit,
+        Admission::Told(permit) => {
+            tokio::spawn(async move {
+                if let Some(guest) = knock.enter(TURNING_AWAY).await {
+                    // Whoever does not take the answer in time gets none.
+                    drop(timeout(TURNING_AWAY, guest.turn_away()).await);
+                }
+                drop(permit);
+            });
+            return;
+        }
+        Admission::Dropped => return,
     };
     let bounds = knock.manner.bounds;
     tokio::spawn(async move {
