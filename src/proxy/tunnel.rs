@@ -42,6 +42,9 @@ pub async fn carry(visitor: Stream, said: Bytes, mut app: Switched, idle: Durati
     let both = async {
         visitor.write_all(&app.said).await?;
         app.stream.write_all(&said).await?;
+        // What is encrypted may wait within us, and whoever copies flushes what they wrote themselves.
+        visitor.flush().await?;
+        app.stream.flush().await?;
         copy_bidirectional(&mut visitor, &mut watched(app.stream)).await.map(drop)
     };
     tokio::select! {
