@@ -107,12 +107,6 @@ impl<'t> Reader<'t> {
         matches!(self.node.kind, Kind::Map(_))
     }
 
-    /// Whether this is a map of nothing but these keys.
-    pub fn has_only(&self, keys: &[&str]) -> bool {
-        let Kind::Map(entries) = &self.node.kind else { return false };
-        entries.iter().all(|entry| keys.contains(&entry.key.as_str()))
-    }
-
     /// Whether this is a map in which another than these keys stands alone, as in `{ word }`.
     pub fn has_bare_word(&self, keys: &[&str]) -> bool {
         let Kind::Map(entries) = &self.node.kind else { return false };

@@ -387,6 +387,8 @@ mod tests {
         let long = "x".repeat(20_000);
         for bytes in [
             extension.repeat(200),
+            // As a length it may be as long as it likes, and is zero.
+            "0".repeat(20_000),
             format!("1;{long}"),
             format!("0\r\nX: {long}"),
             format!("0\r\nX: {long}\r\n\r\n"),

@@ -45,14 +45,12 @@ struct Progress {
     last: Instant,
     /// The visitor owes the next piece.
     waiting: bool,
-    /// There is no next piece.
-    ended: bool,
 }
 
 impl Activity {
     /// Counts from now.
     pub fn start() -> Self {
-        Self(Arc::new(Mutex::new(Progress { last: Instant::now(), waiting: false, ended: false })))
+        Self(Arc::new(Mutex::new(Progress { last: Instant::now(), waiting: false })))
     }
 
     /// Since when the app alone has kept us waiting. While the visitor does, that is only now: their
@@ -62,14 +60,9 @@ impl Activity {
         if progress.waiting { Instant::now() } else { progress.last }
     }
 
-    /// Whether the body has ended.
-    pub fn has_ended(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).ended
-    }
-
-    fn note(&self, waiting: bool, ended: bool) {
+    fn note(&self, waiting: bool) {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *progress = Progress { last: Instant::now(), waiting, ended };
+        *progress = Progress { last: Instant::now(), waiting };
     }
 }
 
@@ -161,7 +154,7 @@ impl Upload {
     fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
         loop {
             let polled = Pin::new(&mut self.inner).poll_frame(cx);
-            self.activity.note(polled.is_pending(), self.inner.is_end_stream());
+            self.activity.note(polled.is_pending());
             let Poll::Ready(frame) = polled else {
                 return self.patience.lose(cx).map(|stalled| Some(Err(stalled.into())));
             };

@@ -22,10 +22,7 @@ use std::sync::LazyLock;
 
 /// In every spelling: apps that fold header names would read a stranger's `X_Forwarded_For` beside the one
 /// that we set.
-static DESCRIBING: LazyLock<Protected> = LazyLock::new(|| {
-    // No two of these fold alike; if ever they did, none would be believed from anybody.
-    Protected::new(DESCRIPTION.to_vec()).unwrap_or_default()
-});
+static DESCRIBING: LazyLock<Protected> = LazyLock::new(|| Protected::of_each(DESCRIPTION));
 
 /// A field that we set: by what it is found, and how it is written.
 struct Label {

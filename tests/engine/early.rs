@@ -101,9 +101,10 @@ async fn has_it_all(steps: Vec<Step>, sent: usize) {
     assert_eq!(gist(visitor.answer().await.as_ref()), "200 answer", "of {sent}");
     assert!(visitor.ends().await, "what is left of the body is no next request");
     drop(writes.await.unwrap());
-    until("the app is left", || app.open() == 0).await;
+    // At once: what was held back waits in the middle of a body, and is nobody's to go on with.
     assert_eq!(gist(Some(&sidecar.get(STRANGER, "/next", &[]).await)), "200 fine");
     assert_eq!((app.count("/up"), app.connections()), (1, 2));
+    until("the app is left", || app.open() <= 1).await;
 }
 
 /// The next request on the connection is what comes behind the whole body, and no byte of it, however
