@@ -20,7 +20,7 @@ use crate::http1::target;
 use crate::protected::{Breach, Protected};
 use crate::query::{self, TOKEN};
 use crate::refusal::{Code, Refusal};
-use crate::route::{self, Door, Owner};
+use crate::route::{self, By, Door, Owner};
 use crate::slug::is_slug;
 use crate::token::{Around, Moment, Payload, TenantToken};
 use crate::trust::{Caller, TrustedPeer};
@@ -57,8 +57,8 @@ pub enum Screened<'p, 'a> {
 /// A visitor's wish, from a peer that may say who the visitor is.
 #[derive(Clone, Copy)]
 pub struct Ask<'p, 'a> {
-    /// How the token is to be delivered.
-    pub door: Door,
+    /// How the token is to be handed over.
+    pub by: By,
     /// Where to.
     pub target: &'p Target,
     /// The integration's name as it was asked for: another than its own where that is `*`, and none for
@@ -88,17 +88,17 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
             trusted.map_or(Ok(()), |_| check_hygiene(policy, head.headers))?;
             Ok(Screened::Pass(trusted))
         }
-        Owner::Ours(route) if route.door == Door::Pandium => {
-            let below = path.strip_prefix(route.pattern.prefix()).unwrap_or_default();
-            entry::enter(policy, head, below, trusted)
-        }
         Owner::Ours(route) => {
+            let Some(by) = route.door.hands_over() else {
+                let below = path.strip_prefix(route.pattern.prefix()).unwrap_or_default();
+                return entry::enter(policy, head, below, trusted);
+            };
             check_method(head.method, route.door)?;
             check_browser(head.headers, route.door, policy.install.cross_site_iframe)?;
             check_carriers(policy, head, trusted)?;
             let account = chosen::choose(policy, head.headers, trusted)?;
             let (requested, target) = chosen::find(policy, route, head, trusted)?;
-            let ask = Ask { door: route.door, target, requested, account, trusted, here };
+            let ask = Ask { by, target, requested, account, trusted, here };
             entry::check_shown(policy, ask)?;
             Ok(Screened::Install(ask))
         }

@@ -153,6 +153,29 @@ pub enum Door {
     Pandium,
 }
 
+/// How a token is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The visitor is led to Pandium.
+    Leading,
+    /// The address is told to a script.
+    Link,
+    /// The address and the token are told to a proxy.
+    Decision,
+}
+
+impl Door {
+    /// How a token is handed over behind it, where one is.
+    pub fn hands_over(self) -> Option<By> {
+        match self {
+            Self::Install | Self::Marketplace => Some(By::Leading),
+            Self::Link => Some(By::Link),
+            Self::Decision => Some(By::Decision),
+            Self::Pandium => None,
+        }
+    }
+}
+
 /// One of `routes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {

@@ -10,7 +10,7 @@ use crate::http1::lines::Lines;
 use crate::http1::target::Target;
 use crate::query::TOKEN;
 use crate::refusal::{Code, Refusal};
-use crate::route::{Door, decode_fully, settled, without_parameters};
+use crate::route::{By, decode_fully, settled, without_parameters};
 use crate::trust::TrustedPeer;
 use crate::value::Session;
 use http::Method;
@@ -61,8 +61,7 @@ fn name_of_host<'h>(target: Target<'h>, headers: Lines<'h>) -> Option<&'h str> {
 
 /// At a host that is Pandium's, its script could read what our other routes tell the app's pages.
 pub(super) fn check_shown(policy: &Policy, ask: Ask<'_, '_>) -> Result<(), Refusal> {
-    let shown =
-        matches!(ask.door, Door::Install | Door::Marketplace) && ask.target.deliver == Delivery::Proxy;
+    let shown = ask.by == By::Leading && ask.target.deliver == Delivery::Proxy;
     if ask.here && is_at_host(policy) && !shown {
         return Err(Refusal::new(
             Code::UnknownIntegration,

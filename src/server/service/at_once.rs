@@ -15,7 +15,7 @@ use crate::decide::{self, Head, Screened};
 use crate::http1::head::Glance;
 use crate::http1::target::Target;
 use crate::proxy::headers::tells_of_body;
-use crate::route::{Door, Route};
+use crate::route::{By, Route};
 use crate::server::connection::Origin;
 use crate::server::handler::AtOnce;
 use crate::server::metrics::Outcome;
@@ -47,8 +47,10 @@ impl Service {
     /// The way to Pandium, for a visitor who gets a token of what this head says.
     fn redirect(&self, head: Head<'_>, owner: (usize, &Route), started: Instant) -> Option<Redirect> {
         let (policy, (index, route)) = (&self.config.policy, owner);
-        let is_redirect = matches!(route.door, Door::Install | Door::Marketplace);
-        if !is_redirect || policy.from != From::Headers || tells_of_body(head.headers) {
+        if route.door.hands_over() != Some(By::Leading)
+            || policy.from != From::Headers
+            || tells_of_body(head.headers)
+        {
             return None;
         }
         let Ok(Screened::Install(ask)) = decide::screen(policy, head) else { return None };

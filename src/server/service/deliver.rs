@@ -4,7 +4,7 @@ use super::{Answered, Service, Stamp, Visit};
 use crate::config::model::{Account, Target};
 use crate::decide::{self, Ask, Minting};
 use crate::refusal::{Code, Refusal};
-use crate::route::Door;
+use crate::route::By;
 use crate::server::reply;
 use crate::token::Moment;
 use crate::value::Session;
@@ -57,14 +57,14 @@ impl Service {
         let token = decide::mint(&self.config.policy, minting)?;
         self.recorder.minted(minting, visit.stamp);
         let unwritable = |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
-        let response = match ask.door {
-            Door::Install | Door::Marketplace => reply::redirect(token, &visit.stamp.mark.id),
-            Door::Link => {
+        let response = match ask.by {
+            By::Leading => reply::redirect(token, &visit.stamp.mark.id),
+            By::Link => {
                 let ttl = self.config.policy.life.ttl;
                 let expires = ttl.map(|ttl| minting.moment.now.saturating_add(ttl.as_secs()));
                 Ok(reply::link(&token, ask.requested.unwrap_or_default(), expires, &visit.stamp.mark.id))
             }
-            Door::Decision | Door::Pandium => reply::decision(token, &visit.stamp.mark.id),
+            By::Decision => reply::decision(token, &visit.stamp.mark.id),
         };
         Ok(Answered {
             response: response.map_err(unwritable)?,

@@ -15,7 +15,7 @@ use crate::proxy::place::Place;
 use crate::proxy::rewrite::{Dressed, Manner, Mismatch, Origin, Seal, View, dress_answer, dress_request};
 use crate::query;
 use crate::refusal::{Code, Refusal};
-use crate::route::Door;
+use crate::route::By;
 use crate::server::reply::{self, Failure};
 use crate::telemetry::Mark;
 use crate::token::{self, Signer, TenantToken};
@@ -33,7 +33,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 /// Whether this is delivered by us.
 pub(super) fn by_proxy(ask: Ask<'_, '_>) -> bool {
-    ask.target.deliver == Delivery::Proxy && matches!(ask.door, Door::Install | Door::Marketplace)
+    ask.target.deliver == Delivery::Proxy && ask.by == By::Leading
 }
 
 /// The way to Pandium for each account: those at one address share it, and with what was there before.

@@ -4,7 +4,7 @@ use super::{Answered, Service, Visit};
 use crate::config::model::{SignedOut, Target};
 use crate::decide::{self, Ask};
 use crate::refusal::{Code, Refusal};
-use crate::route::{self, Door, Owner};
+use crate::route::{self, By, Door, Owner};
 use crate::server::reply;
 use http::HeaderValue;
 
@@ -35,7 +35,8 @@ impl Service {
     fn login(&self, visit: &Visit<'_>, target: Option<&Target>, refusal: &Refusal) -> Option<HeaderValue> {
         let SignedOut::Redirect(parts) = &self.config.policy.signed_out else { return None };
         // A script that asks for a link is no visitor to be led about.
-        if refusal.code != Code::SignedOut || !matches!(visit.door, Some(Door::Install | Door::Marketplace)) {
+        let leads = visit.door.and_then(Door::hands_over) == Some(By::Leading);
+        if refusal.code != Code::SignedOut || !leads {
             return None;
         }
         let login = decide::login(parts, &visit.parts.uri, target);
