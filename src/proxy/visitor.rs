@@ -132,8 +132,9 @@ impl Side {
 
     /// Takes the word back that asks for the body, or what is unsaid of it: an answer comes instead.
     pub fn hush(&mut self) -> &'static [u8] {
+        let begun = self.is_asking();
         let rest = std::mem::take(&mut self.interim);
-        if rest.len() == CONTINUE.len() { &[] } else { rest }
+        if begun { rest } else { &[] }
     }
 
     /// Ready when the body was read, or is left.
@@ -154,6 +155,10 @@ impl Side {
             match self.decoder.decode(&mut self.read.bytes) {
                 Err(bad) => return Poll::Ready(Some(Err(bad.into()))),
                 Ok(Some(piece)) => {
+                    // Whoever has begun to send it need not be asked.
+                    if !self.is_asking() {
+                        self.interim = &[];
+                    }
                     self.wake();
                     return Poll::Ready(Some(Ok(piece.into())));
                 }
@@ -170,7 +175,12 @@ impl Side {
         }
     }
 
-    /// Asks for the body, where that is awaited. Whoever has begun to send it need not be asked.
+    /// Whether the word that asks for the body has begun to go.
+    fn is_asking(&self) -> bool {
+        self.interim.len() < CONTINUE.len()
+    }
+
+    /// Asks for the body, where that is awaited.
     fn poll_ask(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.interim.is_empty() {
             let written = ready!(Pin::new(&mut self.stream).poll_write(cx, self.interim))?;

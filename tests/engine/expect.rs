@@ -145,3 +145,17 @@ async fn another_expectation_harms_nobody() {
         }
     }
 }
+
+/// Who has begun to send is not told to: the word would come into the midst of what is sent.
+#[tokio::test]
+async fn who_sends_already_is_not_told_to() {
+    let (app, sidecar) = playing("", |call| vec![Step::Body, ok(call.path())]).await;
+    for first in ["h", "hel"] {
+        let mut reader = sent(STRANGER, &sidecar, &(asking("/up", 5) + first)).await;
+        // The app has it when the rest comes, so that the sidecar waits for more in between.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        reader.stream().write_all(&b"hello"[first.len()..]).await.unwrap();
+        assert_eq!(gist(reader.answer().await.as_ref()), "200 /up", "after {first}");
+        assert_eq!(app.last().body, b"hello");
+    }
+}
