@@ -71,6 +71,11 @@ async fn whatever_is_wrong_with_a_decision_is_401_or_403(way: Way) {
         (TRUSTED, "//pandium/decision/gwt2hs", &[own], 403, "ambiguous-path"),
         (TRUSTED, "/pandium%2fdecision/gwt2hs", &[own], 403, "ambiguous-path"),
         (TRUSTED, DECISION, &[own, "Transfer-Encoding: gzip, chunked"], 403, "bad-request"),
+        (TRUSTED, DECISION, &[own, "Transfer-Encoding: gzip"], 403, "bad-request"),
+        (TRUSTED, DECISION, &[own, "Transfer-Encoding: chunked", "Content-Length: 5"], 403, "bad-request"),
+        (TRUSTED, DECISION, &[own, "Content-Length: x"], 403, "bad-request"),
+        (TRUSTED, DECISION, &[own, "Content-Length: 5, 5"], 403, "bad-request"),
+        (TRUSTED, DECISION, &[own, "Content-Length: 5", "Content-Length: 6"], 403, "bad-request"),
         (
             STRANGER,
             DECISION,
@@ -81,7 +86,9 @@ async fn whatever_is_wrong_with_a_decision_is_401_or_403(way: Way) {
     ];
     for (from, path, lines, status, code) in cases {
         let bytes = request("GET", path, lines);
-        if !way.can_say(&bytes) {
+        // There it ends the stream (RFC 9113 §8.1.1).
+        let ends = way.is_http2() && lines.iter().any(|line| line.starts_with("Content-Length"));
+        if ends || !way.can_say(&bytes) {
             continue;
         }
         let answer = sidecar.send(from, bytes).await;

@@ -3,6 +3,7 @@
 use super::http2::{Cut, fields, poll_piece};
 use super::line;
 use super::visitor::{Fault, Visitor};
+use crate::http1::decode::BadBody;
 use bytes::Bytes;
 use h2::RecvStream;
 use http::Request;
@@ -27,6 +28,8 @@ pub struct Arriving {
 enum Source {
     /// Nothing comes.
     Nowhere,
+    /// Nobody can tell what does.
+    Unknown,
     Connection(Visitor),
     Stream(Inflow),
 }
@@ -49,6 +52,16 @@ impl Arriving {
     /// No body.
     pub fn nothing() -> Self {
         Self { source: Source::Nowhere, ended: true }
+    }
+
+    /// A body of which nobody can tell where it ends.
+    pub fn unknown() -> Self {
+        Self { source: Source::Unknown, ended: false }
+    }
+
+    /// Whether nobody can tell where it ends: then nothing is to be made of it, nor of its request.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.source, Source::Unknown)
     }
 
     /// The body that is to come on a connection.
@@ -85,6 +98,9 @@ impl HttpBody for Arriving {
         }
         let (polled, ended) = match &mut self.source {
             Source::Nowhere => return Poll::Ready(None),
+            Source::Unknown => {
+                return Poll::Ready(Some(Err(Broken::Connection(BadBody::Malformed.into()))));
+            }
             Source::Connection(visitor) => {
                 let mut side = visitor.look();
                 let polled = side.poll_piece(cx).map_err(Broken::Connection);
@@ -107,6 +123,7 @@ impl HttpBody for Arriving {
     fn size_hint(&self) -> SizeHint {
         let left = match &self.source {
             Source::Nowhere => Some(0),
+            Source::Unknown => None,
             Source::Connection(visitor) => visitor.look().left(),
             Source::Stream(inflow) => inflow.length,
         };
@@ -119,7 +136,7 @@ impl Drop for Arriving {
         match &self.source {
             Source::Connection(visitor) if !self.ended => visitor.look().leave(),
             Source::Stream(Inflow { waiting: Some(waiting), .. }) => waiting.over(),
-            Source::Nowhere | Source::Connection(_) | Source::Stream(_) => {}
+            Source::Nowhere | Source::Unknown | Source::Connection(_) | Source::Stream(_) => {}
         }
     }
 }

@@ -213,6 +213,12 @@ impl Side {
         self.poll_read(cx)
     }
 
+    /// Nobody can tell what comes from here on, so nobody wants it.
+    pub fn abandon(&mut self) {
+        self.begin(Length::UntilEnd, false);
+        self.leave();
+    }
+
     /// Nobody wants the rest.
     pub fn leave(&mut self) {
         self.left = true;

@@ -11,7 +11,7 @@ use super::service::{Passing, Service};
 use super::status::Generation;
 use crate::config::Config;
 use crate::config::model::From;
-use crate::http1::head::Glance;
+use crate::http1::head::{BadHead, Glance};
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use crate::session::jwks::Source;
@@ -125,5 +125,9 @@ impl Handler for Arc<Post> {
     ) -> impl Future<Output = Response<Body>> + Send {
         let service = self.service();
         async move { service.answer(&origin, request).await }
+    }
+
+    fn refuse(&self, bad: BadHead) -> Response<Body> {
+        self.service().refuse_head(bad)
     }
 }

@@ -1,8 +1,8 @@
 //! Who answers what a connection brings.
 
 use super::connection::Origin;
-use super::reply::Redirect;
-use crate::http1::head::Glance;
+use super::reply::{self, Redirect};
+use crate::http1::head::{BadHead, Glance};
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use http::{Request, Response};
@@ -36,6 +36,9 @@ pub trait Handler: Clone + Send + Sync + 'static {
         origin: Arc<Origin>,
         request: Request<Arriving>,
     ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Answers what is no request.
+    fn refuse(&self, bad: BadHead) -> Response<Body>;
 }
 
 /// A function that answers nothing at once.
@@ -60,5 +63,9 @@ where
         request: Request<Arriving>,
     ) -> impl Future<Output = Response<Body>> + Send {
         self(origin, request)
+    }
+
+    fn refuse(&self, bad: BadHead) -> Response<Body> {
+        reply::bad_head(bad)
     }
 }

@@ -25,7 +25,6 @@ pub use parked::Parked;
 
 use super::connection::{Bounds, Origin, Phase, ends};
 use super::handler::{AtOnce, Handler};
-use super::reply;
 use crate::http1::framing::{self, Length};
 use crate::http1::head::{self, BadHead, Came, Glance};
 use crate::http1::outgoing::{Outgoing, WrongLength};
@@ -264,7 +263,10 @@ where
                 self.visitor.look().begin(length, !asked.old && awaits_word(&request));
                 Arriving::on(self.visitor.clone())
             }
-            Err(_) => return self.refuse(BadHead::Malformed).await,
+            Err(_) => {
+                self.visitor.look().abandon();
+                Arriving::unknown()
+            }
         };
         let answer = self.handler.answer(Arc::clone(self.origin), request.map(|()| body));
         let answer = self.wait(asked, answer).await?;
@@ -295,12 +297,8 @@ where
 
     /// Answers what is no request. Whatever follows is none either, and nobody wants it.
     async fn refuse(&mut self, bad: BadHead) -> Result<Then, Broken> {
-        {
-            let mut side = self.visitor.look();
-            side.begin(Length::UntilEnd, false);
-            side.leave();
-        }
-        self.send(Asked::nothing(), reply::bad_head(bad)).await
+        self.visitor.look().abandon();
+        self.send(Asked::nothing(), self.handler.refuse(bad)).await
     }
 
     /// Gives up what an idle connection does not need.

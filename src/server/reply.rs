@@ -354,13 +354,6 @@ pub fn bad_head(bad: BadHead) -> Response<Body> {
     answer
 }
 
-/// The answer to a request with more header lines than are allowed: as HTTP/1.1 has it, without a body.
-pub fn too_many_headers() -> Response<Body> {
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    answer
-}
-
 /// What a connection over the limit is told, without being read.
 const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Retry-After: 1\r\nCache-Control: no-store\r\nConnection: close\r\n\

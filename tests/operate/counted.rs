@@ -149,6 +149,21 @@ fn the_apps() -> Vec<Counted> {
             request("OPTIONS", "*", &[]),
             vec!["refusals_total{code=\"bad-request\"}", "requests_total{route=\"app\",code=\"400\"}"],
         ),
+        (
+            STRANGER,
+            request("POST", "/", &["Content-Length: x"]),
+            vec!["refusals_total{code=\"bad-request\"}", "requests_total{route=\"app\",code=\"400\"}"],
+        ),
+        (
+            STRANGER,
+            request("GET", "/", &["X-Spaced : x"]),
+            vec!["refusals_total{code=\"bad-request\"}", "requests_total{route=\"app\",code=\"400\"}"],
+        ),
+        (
+            STRANGER,
+            request("GET", "/", &["X-Many: x"; 101]),
+            vec!["refusals_total{code=\"bad-request\"}", "requests_total{route=\"app\",code=\"431\"}"],
+        ),
     ]
 }
 

@@ -2,11 +2,11 @@
 
 use super::clock::{Live, Open};
 use super::request::{Unfit, translate};
+use crate::http1::head::BadHead;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
 use crate::server::connection::{Bounds, Origin};
 use crate::server::handler::Handler;
-use crate::server::reply;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
@@ -55,7 +55,7 @@ where
         let mut request = Arriving::of_stream(request, || self.live.open_body());
         let answer = match translate(&mut request, self.bounds.limits.headers) {
             Err(Unfit::Malformed) => return respond.send_reset(Reason::PROTOCOL_ERROR),
-            Err(Unfit::TooManyHeaders) => reply::too_many_headers(),
+            Err(Unfit::TooManyHeaders) => self.handler.refuse(BadHead::TooLarge),
             Ok(()) => tokio::select! {
                 biased;
                 answer = self.handler.answer(Arc::clone(&self.origin), request) => answer,

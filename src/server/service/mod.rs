@@ -225,7 +225,8 @@ impl Service {
             let Arrival { origin, trusted, mark, started } = arrival;
             let (route, door) = (owner.map(|(at, _)| at), owner.map(|(_, door)| door));
             let (peer, id) = (origin.peer, &mark.id);
-            if !is_framed_plainly(request.headers()) || resembles_framing(request.headers().into()) {
+            let unknown = request.body().is_unknown() || !is_framed_plainly(request.headers());
+            if unknown || resembles_framing(request.headers().into()) {
                 let failure = Failure::VisitorBroken;
                 let (code, trace) = (failure.as_str(), &mark.trace);
                 tracing::warn!(code, %peer, request_id = %id, trace_id = %trace, "refused: the body's framing");

@@ -1,12 +1,17 @@
 //! What a visitor is told who gets no token.
 
+use super::pending::Pending;
 use super::{Answered, Service, Visit};
 use crate::config::model::{SignedOut, Target};
 use crate::decide::{self, Ask};
+use crate::http1::head::BadHead;
+use crate::proxy::body::Body;
 use crate::refusal::{Code, Refusal};
 use crate::route::{self, By, Door, Owner};
-use crate::server::reply;
-use http::HeaderValue;
+use crate::server::reply::{self, Failure};
+use crate::telemetry::Mark;
+use http::{HeaderValue, Response};
+use std::time::Instant;
 
 impl Service {
     /// Refuses, and says why in the log.
@@ -29,6 +34,13 @@ impl Service {
             None => reply::refusal(refusal, visit.form(), &visit.stamp.mark.id),
         };
         Answered { response, code, target: target.map(|target| target.index) }
+    }
+
+    /// Answers what is no request. It has a line and counts as others do.
+    pub fn refuse_head(&self, bad: BadHead) -> Response<Body> {
+        let (started, mark) = (Instant::now(), Mark::of(None, None));
+        let answered = Answered::new(reply::bad_head(bad), Failure::VisitorBroken.as_str());
+        Pending::new(self, None, &mark, started).over(answered)
     }
 
     /// The way to the login, for somebody who has to sign in.
