@@ -2,7 +2,7 @@
 
 use super::error::{Problem, Problems};
 use super::leaf::Wrong;
-use super::tree::{Entry, Kind, Node};
+use super::tree::{Entry, Kind, Node, Style};
 use crate::place::Place;
 use crate::suggest::closest;
 use std::cell::RefCell;
@@ -122,8 +122,13 @@ impl<'t> Reader<'t> {
     pub fn map_as(&self, sample: &str) -> Option<MapReader<'t>> {
         let Kind::Map(entries) = &self.node.kind else {
             let sample = if sample.is_empty() { String::new() } else { format!(", such as `{sample}`") };
-            let dashes = matches!(self.node.kind, Kind::List(_));
-            let why = if dashes { ": no `- ` stands before its keys" } else { "" };
+            let why = match &self.node.kind {
+                Kind::List(_) => ": no `- ` stands before its keys",
+                Kind::Text { text, style: Style::Plain } if lacks_space(text) => {
+                    ": a space belongs behind the colon of a key"
+                }
+                _ => "",
+            };
             let message = format!("a map is wanted here{sample}, not {}{why}", self.node.shape());
             self.wrong(self.node.place, Wrong::from(message));
             return None;
@@ -224,6 +229,13 @@ impl Drop for MapReader<'_> {
             }
         }
     }
+}
+
+/// Whether this text was meant for keys with their values.
+fn lacks_space(text: &str) -> bool {
+    let key =
+        |key: &str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    text.split_once(':').is_some_and(|(before, behind)| key(before) && !behind.starts_with("//"))
 }
 
 /// Words for a message: `a`, `b` and `c`.

@@ -82,6 +82,11 @@ pub(super) fn may_hold(source: &Source, number: u32) -> bool {
     if is_in_pem(source, number) {
         return true;
     }
+    // A key that lacks its colon.
+    let bare = |word| line.trim_start().strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '\t']));
+    if !line.contains(':') && ["secret", "value"].into_iter().any(bare) {
+        return true;
+    }
     if let Some(refers) = refers(line) {
         return !refers;
     }
@@ -117,7 +122,7 @@ fn indentation(line: &str) -> usize {
 /// secret is; none where no such key is there.
 fn refers(line: &str) -> Option<bool> {
     let lower = line.to_ascii_lowercase();
-    let behind = |word| line.get(lower.find(word)?..)?.split_once(':').map(|(_, value)| value.trim());
+    let behind = |word| line.get(lower.find(word)?..)?.split_once([':', '=']).map(|(_, value)| value.trim());
     ["secret", "value"].into_iter().filter_map(behind).map(is_reference).reduce(|one, other| one && other)
 }
 

@@ -19,6 +19,9 @@ const EXPRESSION: &str = "inside { } or [ ] an expression needs quotes: \"${…}
 const COLONS: &str = "inside { } or [ ] an address that begins with `::` needs quotes, such as \"::1\"";
 const STAR: &str = "an unquoted `*` begins an alias; write \"*\"";
 const OPEN_QUOTE: &str = "the quote that opens here is not closed";
+const KEYLESS: &str = "a key without `: ` behind it; write `key: value`, with a space behind the colon";
+const NO_SPACE: &str =
+    "this line is indented with a character that looks like a space and is none; use spaces";
 const TAB: &str = "a tab cannot indent; use spaces";
 
 /// How far around a collection its key and its tag are looked for: a file of one long line that
@@ -169,6 +172,10 @@ pub(super) fn explain(source: &Source, place: Place, message: &str) -> (Place, S
         let opening = context(source, message).unwrap_or(place);
         return (open_quote(source, opening).unwrap_or(opening), OPEN_QUOTE.to_owned());
     }
+    let guilty = keyless(source, place.line).filter(|_| message.contains("did not find expected key"));
+    if let Some(guilty) = guilty {
+        return guilty;
+    }
     if let Some(message) = known(message) {
         let context = context(source, message.1).filter(|_| message.2);
         return (context.unwrap_or(place), message.0.to_owned());
@@ -185,10 +192,39 @@ fn second_colon(source: &Source, place: Place) -> (Place, String) {
         let message = "a second `: ` in this line; text that holds `: ` needs quotes";
         return (place, message.to_owned());
     }
+    if let Some(guilty) = keyless(source, place.line) {
+        return guilty;
+    }
     let indent = before.chars().count() - word.chars().count();
     let message =
         "this line is indented otherwise than the keys above it: the keys of one map begin in one column";
     (Place::new(place.line, u32::try_from(indent + 1).unwrap_or(u32::MAX)), message.to_owned())
+}
+
+/// The line before this one, where it is no key of its map, and so made text of both of them.
+fn keyless(source: &Source, number: u32) -> Option<(Place, String)> {
+    let column = |line: &str| u32::try_from(line.len() - line.trim_start_matches(' ').len() + 1).ok();
+    let code = |number: u32| source.line(number)?.split(" #").next().map(|line| line.trim_end_matches(' '));
+    let mut first = None;
+    for number in (1..number).rev() {
+        let line = code(number)?;
+        let text = line.trim_start_matches(' ');
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        if text.starts_with(char::is_whitespace) {
+            return Some((Place::new(number, column(line)?), NO_SPACE.to_owned()));
+        }
+        if text.starts_with("- ") || text.contains(": ") || text.ends_with(':') {
+            // Behind a value, what follows goes on with it.
+            first = first.filter(|_| text.ends_with(':'));
+            break;
+        }
+        first = Some((number, line));
+    }
+    let (number, line) = first?;
+    let plain = line.trim_start().starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    plain.then(|| Some((Place::new(number, column(line)?), KEYLESS.to_owned())))?
 }
 
 /// The first quote up to a place that its own line does not close: what follows it is upside down,
