@@ -29,7 +29,7 @@ pub(super) fn choose<'p>(
     match &pandium.choice {
         Choice::One(index) => Ok(pandium.accounts.get(*index)),
         Choice::Session(_) => Ok(None),
-        Choice::Header(header) => Err(unsaid(header, "account", trusted)),
+        Choice::Header(header) => Err(unsaid(header, "account", headers, trusted)),
     }
 }
 
@@ -82,7 +82,7 @@ pub(super) fn find<'p, 'a>(
         Asked::Unnamed => {
             let header = policy.overrides.integration.as_ref().ok_or_else(unknown)?;
             let name = overriding(header, head.headers, trusted)?;
-            let name = name.ok_or_else(|| unsaid(header, "integration", trusted))?;
+            let name = name.ok_or_else(|| unsaid(header, "integration", head.headers, trusted))?;
             let detail = "`integrations` does not have what this header names";
             known(name).ok_or_else(|| undeclared(header, nearest(policy, name, detail)))
         }
@@ -122,8 +122,9 @@ fn undeclared_as(header: &HeaderName, detail: impl Into<Cow<'static, str>>, stat
     Refusal::new(Code::UnknownOverride, detail).about(Finding::of(format!("header {header}")).state(state))
 }
 
-fn unsaid(header: &HeaderName, what: &str, trusted: Option<TrustedPeer>) -> Refusal {
+fn unsaid(header: &HeaderName, what: &str, headers: Lines<'_>, trusted: Option<TrustedPeer>) -> Refusal {
     let whose = if trusted.is_some() { "" } else { " from a trusted peer" };
     let detail = format!("only this header{whose} names the {what}, and it does not");
-    undeclared_as(header, detail, State::Absent)
+    let nothing = trusted.is_some() && headers.has(header);
+    undeclared_as(header, detail, if nothing { State::Nothing } else { State::Absent })
 }

@@ -8,6 +8,7 @@ mod sample;
 
 use self::sample::{Body, quoted};
 use super::service::Visit;
+use crate::claims::Cause;
 use crate::config::Config;
 use crate::config::model::{Carrier, From, Integration, Policy, SignedIn, Target};
 use crate::decide::Ask;
@@ -44,12 +45,14 @@ pub(super) fn command(
     let mut command = Words::new("pandium-sidecar mint");
     command.word(&wanted);
     command.word("--config").word(&config.file).word("--format").word("explain");
-    if wanted.starts_with('/')
-        && route.door != Door::Marketplace
-        && !route.pattern.is_named()
-        && !is_unsaid(policy, found)
-    {
-        command.named(policy.overrides.integration.as_ref(), name);
+    // Where `mint` is given a name, it sets this header itself.
+    if wanted.starts_with('/') && route.door != Door::Marketplace && !route.pattern.is_named() {
+        let own = policy.overrides.integration.as_ref();
+        match found.and_then(|found| found.state).filter(|_| is_unsaid(policy, found)) {
+            None => command.named(own, name),
+            Some(State::Nothing) => command.named(own, "-"),
+            Some(_) => {}
+        }
     }
     let headers = &visit.parts.headers;
     account(&mut command, policy, ask, headers, found);
@@ -64,6 +67,9 @@ pub(super) fn command(
     Some(command.0)
 }
 
+/// Why a claim cannot be made, where only the visitor's own value leads to that.
+const UNKNOWABLE: [Cause; 4] = [Cause::Items, Cause::Character, Cause::Empty, Cause::Missing];
+
 /// Whether `mint` comes to the same end: it plays a trusted peer's GET to a plain path of ours, and asks
 /// nobody. Of Pandium's pages it plays the session. `unlisted`: the file does not list the integration.
 fn can_be_played(policy: &Policy, refusal: &Refusal, route: &Route, unlisted: bool) -> bool {
@@ -76,6 +82,10 @@ fn can_be_played(policy: &Policy, refusal: &Refusal, route: &Route, unlisted: bo
         | Code::SessionUnavailable
         | Code::KeyUnavailable
         | Code::TokenTooLarge => false,
+        Code::InvalidValue => {
+            let detail = &refusal.evidence.detail;
+            !detail.starts_with("claim ") || !UNKNOWABLE.iter().any(|why| detail.ends_with(&why.to_string()))
+        }
         Code::UnknownIntegration => unlisted && route.door != Door::Pandium,
         // With these, `mint` takes headers for the app's.
         Code::NominatedHeader | Code::AliasHeader => !matches!(policy.from, From::Probe(_) | From::Handoff),
@@ -84,10 +94,11 @@ fn can_be_played(policy: &Policy, refusal: &Refusal, route: &Route, unlisted: bo
     }
 }
 
-/// Whether a header that names the integration is what is missing.
+/// Whether a header that names the integration is what is missing, or says nothing.
 fn is_unsaid(policy: &Policy, found: Option<&Finding>) -> bool {
     let own = policy.overrides.integration.as_ref().map(|header| format!("header {header}"));
-    found.is_some_and(|found| found.state == Some(State::Absent) && own.as_ref() == Some(&found.source))
+    let says_nothing = |state| matches!(state, Some(State::Absent | State::Nothing));
+    found.is_some_and(|found| says_nothing(found.state) && own.as_ref() == Some(&found.source))
 }
 
 /// The integration, by a name of the file's.
@@ -172,7 +183,11 @@ fn account(
     let listed = ask.and_then(|ask| ask.account).or(policy.pandium.accounts.first());
     let listed = listed.map(|account| account.key.as_str()).unwrap_or_default();
     let own = found.filter(|found| found.source == format!("header {header}")).and_then(|found| found.state);
-    let value = if own == Some(State::Undeclared) { SOME_NAME } else { listed };
+    let value = match own {
+        Some(State::Undeclared) => SOME_NAME,
+        Some(State::Nothing) => "-",
+        _ => listed,
+    };
     for _ in headers.get_all(header) {
         command.header(header.as_str(), value);
     }
@@ -209,10 +224,11 @@ impl Told<'_> {
             Some(State::Doubled) => 2,
             _ => 1,
         };
+        let token = if own == Some(State::Nothing) { "" } else { STAND_IN };
         for _ in 0..times {
             match carrier {
-                Carrier::Header { name, .. } => command.header(name.as_str(), STAND_IN),
-                Carrier::Cookie(name) => drop(command.word("--cookie").word(&format!("{name}={STAND_IN}"))),
+                Carrier::Header { name, .. } => command.header(name.as_str(), token),
+                Carrier::Cookie(name) => drop(command.word("--cookie").word(&format!("{name}={token}"))),
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::token::jwks::{JwksFault, KeySet};
 use crate::token::verify::{Algorithm, Verifier};
 use http::header::{ACCEPT, HOST, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -50,8 +50,10 @@ enum NoKeys {
     Silent(String),
     #[error("the answer is {0}, not 200")]
     Status(u16),
-    #[error("the answer broke off, or is larger than 256KiB")]
+    #[error("the answer broke off")]
     Broken,
+    #[error("the answer is larger than 256KiB")]
+    Large,
     #[error("{0}")]
     Wrong(#[from] JwksFault),
 }
@@ -145,7 +147,10 @@ impl Source {
         if answer.status().as_u16() != 200 {
             return Err(NoKeys::Status(answer.status().as_u16()));
         }
-        let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await.map_err(|_| NoKeys::Broken)?;
+        let body = Limited::new(answer.into_body(), MAX_BYTES)
+            .collect()
+            .await
+            .map_err(|error| if error.is::<LengthLimitError>() { NoKeys::Large } else { NoKeys::Broken })?;
         Ok(KeySet::parse(&body.to_bytes(), &self.algorithms)?)
     }
 }

@@ -48,13 +48,10 @@ pub fn acquire(jwt: &Jwt, headers: &HeaderMap, now: u64) -> Result<Claims, NoCla
             find_cookie(name, headers.into()).map_err(flaw)?
         }
     };
+    let state = if token.is_some() { State::Nothing } else { State::Absent };
     let token = token.map(bare).filter(|token| !token.is_empty());
     let Some(token) = token else {
-        return Err(NoClaims::Refused(refuse(
-            Code::SignedOut,
-            "there is no token".to_owned(),
-            State::Absent,
-        )));
+        return Err(NoClaims::Refused(refuse(Code::SignedOut, "there is no token".to_owned(), state)));
     };
     let found = State::Text(token.len());
     jwt.verifier.verify(token, now).map(Claims).map_err(|fault| match fault {

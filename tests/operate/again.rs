@@ -80,6 +80,9 @@ async fn replayed(serving: &mut Serving, id: &str, (path, lines, code): &Case) {
     }
     let said = play(command, Some(1));
     assert!(said.starts_with(&format!("{code}: ")), "{code} by {command}\n{said}");
+    if command.contains("THE-VISITORS-TOKEN") && *code != "duplicate-header" {
+        assert!(said.contains("stands for the token that came"), "{said}");
+    }
     if let Some(state) = line["state"].as_str().filter(|state| !state.starts_with("present")) {
         assert!(said.contains(state) || state.starts_with("too long"), "{state} by {command}\n{said}");
     }
@@ -150,6 +153,7 @@ const FILES: &[File] = &[
         ],
         refused: &[
             (INSTALL, &[], "signed-out"),
+            (INSTALL, &["Authorization: Bearer "], "signed-out"),
             (INSTALL, &["Authorization: Bearer kanarie"], "signed-out"),
             (INSTALL, &["Authorization: Bearer a.b.c", "Authorization: Bearer a.b.c"], "duplicate-header"),
         ],
@@ -182,6 +186,22 @@ const FILES: &[File] = &[
                 &["X-Integration: gwt2hs", "X-Tenant-Id: -", "X-User-Email: -", "X-User-Groups: -"],
                 "signed-out",
             ),
+        ],
+    },
+    File {
+        name: "account",
+        changes: &[
+            (
+                "  account: acme\n  environment: sandbox\n  secret: { env: FIXTURE_SECRET }\n",
+                "  accounts:\n    acme: { environment: sandbox, secret: { env: FIXTURE_SECRET } }\n",
+            ),
+            ("log:", "overrides: { account: X-Account }\nlog:"),
+        ],
+        refused: &[
+            (INSTALL, &[OWN], "unknown-override"),
+            (INSTALL, &[OWN, "X-Account: -"], "unknown-override"),
+            (INSTALL, &[OWN, "X-Account: nobodys"], "unknown-override"),
+            (INSTALL, &["X-Account: acme"], "signed-out"),
         ],
     },
     File {
@@ -223,6 +243,17 @@ async fn whoever_says_who_a_visitor_is() {
             replayed(&mut serving, &format!("{name}-{at}"), case).await;
         }
     }
+}
+
+#[tokio::test]
+async fn what_one_value_alone_leads_to_has_no_command() {
+    let app = App::start().await;
+    let scratch = Scratch::new("again-alone");
+    let sub = ("sub: ${session.tenant_id}", "sub: ${session.tenant_id | split(@) | first}");
+    let file = scratch.write("config.yaml", changed(&fixture(app.address), &[sub]));
+    let mut serving = Serving::start(&file, &["--log-format", "json"], &ENVIRONMENT);
+    let line = refused(&mut serving, "alone", INSTALL, &["X-Tenant-Id: @"]).await;
+    assert_eq!((line["code"].as_str(), line.get("explain")), (Some("invalid-value"), None));
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ async fn refused(serving: &mut Serving, lines: &[&str]) -> Value {
     visitor.stream().write_all(&bytes).await.unwrap();
     let named = visitor.answer().await.unwrap().values("x-request-id")[0].to_owned();
     let line: Value = serde_json::from_str(&serving.line(&[&named, "\"refused\""])).unwrap();
+    // What `mint` is told of an answer are its fields alone.
+    assert_eq!(line.get("explain").is_none(), line["source"] == "probe", "{line:#}");
     let mut operator = Reader::new(connect("127.0.0.1", serving.admin()).await);
     operator.stream().write_all(b"GET /-/decisions HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let told: Value = serde_json::from_slice(&operator.answer().await.unwrap().body).unwrap();
