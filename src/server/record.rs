@@ -104,7 +104,7 @@ impl Recorder {
             peer = %visit.origin.peer,
             request_id = %id,
             trace_id = %trace,
-            explain = again.as_deref(),
+            explain = again.as_deref().map(tracing::field::display),
             "refused"
         );
         let asked = || rehearse::asked(&self.config.policy, visit).map(|integration| &integration.target);

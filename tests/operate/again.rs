@@ -245,6 +245,23 @@ async fn whoever_says_who_a_visitor_is() {
     }
 }
 
+/// A line of text has it as it is typed.
+#[tokio::test]
+async fn a_command_is_copied_from_a_line_of_text() {
+    let app = obedient().await;
+    let scratch = Scratch::new("again-text");
+    let text = changed(&fixture(app.address), &[PROBE, TENANT_IN_JSON, MAIL_IN_JSON, GROUPS_IN_JSON]);
+    let file = scratch.write("config.yaml", text);
+    let mut serving = Serving::start(&file, &["--log-format", "text"], &ENVIRONMENT);
+    let mut reader = Reader::new(connect(TRUSTED, serving.address()).await);
+    let bytes = request("GET", INSTALL, &["Cookie: say={^tenant^:{^id^:^kanarie-of-more-than-twenty^}}"]);
+    reader.stream().write_all(&bytes).await.unwrap();
+    assert_eq!(reader.answer().await.unwrap().status(), 400);
+    let line = serving.line(&["invalid-value", "explain="]);
+    let said = play(line.split_once("explain=").unwrap().1, Some(1));
+    assert!(said.starts_with("invalid-value: "), "{said}");
+}
+
 #[tokio::test]
 async fn what_one_value_alone_leads_to_has_no_command() {
     let app = App::start().await;
