@@ -68,6 +68,26 @@ pub enum Came<T> {
     AtOnce(T),
 }
 
+/// How much of a head had come when it was last looked at, and found to be no whole one.
+///
+/// A head is read anew with every look. Whoever sends one in small pieces would have it read once for each.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Looked(usize);
+
+impl Looked {
+    /// At so much.
+    pub fn at(came: &[u8]) -> Self {
+        Self(came.len())
+    }
+
+    /// Whether it is worth another look. A head ends with a line; for what can become none twice as much
+    /// is soon enough.
+    pub fn is_worth_another(self, came: &[u8], bounds: Bounds) -> bool {
+        let (new, much) = (came.get(self.0..).unwrap_or(came), self.0.saturating_mul(2).min(bounds.bytes));
+        came.len() >= much || memchr::memchr(b'\n', new).is_some()
+    }
+}
+
 /// Takes the head of a request from the front of what came; none where its end has not come. It is taken
 /// over only where nobody can do without, as it stands.
 pub fn request<T>(
@@ -252,7 +272,7 @@ fn keep(spelling: Spelling, extensions: &mut Extensions) {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadHead, Bounds, Came, Glance, request, response};
+    use super::{BadHead, Bounds, Came, Glance, Looked, request, response};
     use bytes::BytesMut;
     use http::HeaderName;
 
@@ -297,6 +317,26 @@ mod tests {
         let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(200));
         assert_eq!(asked(&long), Err(BadHead::TooLarge));
         assert_eq!(asked(&format!("{long}\r\n")), Err(BadHead::TooLarge));
+    }
+
+    #[test]
+    fn a_head_in_pieces_is_looked_at_no_more_often_than_it_can_have_changed() {
+        let head = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(5000));
+        let bounds = Bounds { bytes: 6000, fields: 3 };
+        let (mut looked, mut looks) = (Looked::default(), Vec::new());
+        for came in (1..=head.len()).map(|end| &head.as_bytes()[..end]) {
+            if looked.is_worth_another(came, bounds) {
+                looks.push(came.len());
+                looked = Looked::at(came);
+            }
+        }
+        let lines = head.match_indices('\n').map(|(at, _)| at + 1);
+        let mut expected: Vec<_> = (0..13).map(|power| 1 << power).chain(lines).collect();
+        expected.sort_unstable();
+        assert_eq!(looks, expected);
+        // What is too large is told at once, and what has been taken away begins anew.
+        assert!(Looked(5999).is_worth_another(&[b'x'; 6000], bounds));
+        assert!(Looked(5999).is_worth_another(b"GET / HTTP/1.1\r\n\r\n", bounds));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::onward::{Plain, Seen};
 use crate::http1::decode::{BadBody, Decoder};
 use crate::http1::encode::write_request;
 use crate::http1::framing::{BadFraming, Length, keeps_alive, of_response};
-use crate::http1::head::{self, BadHead, Bounds};
+use crate::http1::head::{self, BadHead, Bounds, Looked};
 use crate::http1::outgoing::{Framing, Outgoing, WrongLength};
 use crate::stream::Stream;
 use bytes::Bytes;
@@ -53,6 +53,7 @@ pub struct Line {
     method: Method,
     /// Whether any of an answer has come.
     heard: bool,
+    looked: Looked,
     /// Of the body of the answer that is being read.
     decoder: Decoder,
     /// Whether another request may follow.
@@ -100,6 +101,7 @@ impl Line {
             deaf: None,
             method: Method::GET,
             heard: false,
+            looked: Looked::default(),
             decoder: Decoder::Length(0),
             lasting: true,
         })
@@ -166,8 +168,12 @@ impl Line {
 
     /// The next head that has come, and is an answer: what is said on the way to one is passed over.
     fn take_head(&mut self) -> Result<Option<Response<()>>, Fault> {
-        while !self.read.bytes.is_empty() {
-            let Some(mut answer) = head::response(&mut self.read.bytes, BOUNDS)? else { break };
+        while !self.read.bytes.is_empty() && self.looked.is_worth_another(&self.read.bytes, BOUNDS) {
+            let Some(mut answer) = head::response(&mut self.read.bytes, BOUNDS)? else {
+                self.looked = Looked::at(&self.read.bytes);
+                break;
+            };
+            self.looked = Looked::default();
             let status = answer.status().as_u16();
             if matches!(status, 100..=199) && status != 101 {
                 continue;

@@ -26,7 +26,7 @@ pub use parked::Parked;
 use super::connection::{Bounds, Origin, Phase, ends};
 use super::handler::{AtOnce, Handler};
 use crate::http1::framing::{self, Length};
-use crate::http1::head::{self, BadHead, Came, Glance};
+use crate::http1::head::{self, BadHead, Came, Glance, Looked};
 use crate::http1::outgoing::{Outgoing, WrongLength};
 use crate::proxy::alarm::Patience;
 use crate::proxy::arriving::Arriving;
@@ -79,6 +79,7 @@ struct Active<'h, H> {
     out: Outgoing,
     /// Whether all others who are ready have had their turn before the answer that is about to go.
     yielded: bool,
+    looked: Looked,
     clock: Clock,
     stall: Patience,
     presence: Presence,
@@ -149,6 +150,7 @@ where
             visitor,
             out: Outgoing::default(),
             yielded: false,
+            looked: Looked::default(),
             clock,
             stall,
             presence: Presence::default(),
@@ -221,16 +223,19 @@ where
             })
         };
         loop {
-            match head::request(side.read(), bounds, &mut at_once) {
-                Ok(Some(came)) => {
-                    self.clock.begin();
-                    return Poll::Ready(match came {
-                        Came::Whole(request) => Next::Request(request),
-                        Came::AtOnce(next) => next,
-                    });
+            if self.looked.is_worth_another(side.read(), bounds) {
+                match head::request(side.read(), bounds, &mut at_once) {
+                    Ok(Some(came)) => {
+                        self.looked = Looked::default();
+                        self.clock.begin();
+                        return Poll::Ready(match came {
+                            Came::Whole(request) => Next::Request(request),
+                            Came::AtOnce(next) => next,
+                        });
+                    }
+                    Ok(None) => self.looked = Looked::at(side.read()),
+                    Err(bad) => return Poll::Ready(Next::Bad(bad)),
                 }
-                Ok(None) => {}
-                Err(bad) => return Poll::Ready(Next::Bad(bad)),
             }
             match side.poll_read(cx) {
                 Poll::Ready(Ok(true)) => {}
