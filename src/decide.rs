@@ -195,7 +195,8 @@ fn check_method(method: &Method, door: Door) -> Result<(), Refusal> {
 const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 const PURPOSE: HeaderName = HeaderName::from_static("purpose");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+/// What a request is made for: a page, a frame, a script.
+pub const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// What the browser says of the request (Fetch Metadata; Sec-Purpose of the Fetch standard).
 fn check_browser(headers: Lines<'_>, door: Door, cross_site_iframe: bool) -> Result<(), Refusal> {

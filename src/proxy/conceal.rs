@@ -44,14 +44,6 @@ pub fn drop_lines(headers: &mut HeaderMap, is_told: impl Fn(&str) -> bool) {
     }
 }
 
-/// Drops the headers whose very name tells something. A name has lost its case.
-pub fn drop_names(headers: &mut HeaderMap, is_named: impl Fn(&str) -> bool) {
-    let told: Vec<HeaderName> = headers.keys().filter(|name| is_named(name.as_str())).cloned().collect();
-    for name in told {
-        headers.remove(name);
-    }
-}
-
 /// Looks through a body.
 pub struct Scan {
     wanted: Wanted,

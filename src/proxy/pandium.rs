@@ -2,7 +2,7 @@
 
 use super::arriving::Arriving;
 use super::body::{Body, Trailers};
-use super::conceal::{Wanted, drop_lines, drop_names};
+use super::conceal::{Wanted, drop_lines};
 use super::forward::{ForwardError, accept_switch, heed, with_body};
 use super::headers;
 use super::inbound::Inbound;
@@ -11,7 +11,7 @@ use super::rewrite::{Seal, View};
 use super::tunnel::Switch;
 use crate::config::model::Timeouts;
 use crate::http1::head::Reason;
-use crate::protected::Protected;
+use crate::protected::{Protected, strip_where};
 use crate::token::TenantToken;
 use http::header::{CONTENT_ENCODING, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE, TRAILER};
 use http::{Request, Response, Uri, Version};
@@ -130,7 +130,7 @@ impl Way<'_> {
         headers::prepare_response(&mut parts.headers, &Protected::default());
         parts.headers.remove(TRAILER);
         parts.extensions.remove::<Reason>();
-        drop_names(&mut parts.headers, |name| wanted.is_in_name(name));
+        strip_where(&mut parts.headers, |name| wanted.is_in_name(name.as_str()));
         drop_lines(&mut parts.headers, |text| wanted.is_told(text));
         let body = Body::concealing(body, self.timeouts.stall, wanted.scan());
         let path = at.split('?').next().unwrap_or_default().to_owned();

@@ -1,6 +1,7 @@
 //! Answers of our own. The only place where a refusal or an error becomes a status.
 
 use super::page;
+use crate::decide::SEC_FETCH_DEST;
 use crate::evidence::Evidence;
 use crate::http1::head::BadHead;
 use crate::http1::lines::Lines;
@@ -19,7 +20,6 @@ use http::{Response, StatusCode};
 use std::io;
 use tokio::io::AsyncWriteExt;
 
-const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const X_PANDIUM_REFUSAL: HeaderName = HeaderName::from_static("x-pandium-refusal");
 /// Whose pages may load this.
 pub const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");

@@ -3,8 +3,7 @@
 use super::address::View;
 use super::cookies::Seal;
 use super::policy::set_ancestors;
-use crate::protected::OWN;
-use crate::proxy::conceal::drop_names;
+use crate::protected::{OWN, strip_where};
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALT_SVC, CACHE_CONTROL, CONTENT_LOCATION, HeaderMap, HeaderName,
     HeaderValue, LINK, LOCATION, ORIGIN, REFRESH, SET_COOKIE, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
@@ -52,7 +51,7 @@ pub fn dress_answer(headers: &mut HeaderMap, dressed: &Dressed<'_>) {
     for name in DROPPED.iter().chain(&OWN) {
         headers.remove(name);
     }
-    drop_names(headers, |name| name.starts_with(TO_NGINX));
+    strip_where(headers, |name| name.as_str().starts_with(TO_NGINX));
     each(headers, &SET_COOKIE, |line| seal.set_cookie(line, view));
     each_text(headers, &LOCATION, |address| view.shown(address).into_owned());
     each_text(headers, &CONTENT_LOCATION, |address| view.shown(address).into_owned());

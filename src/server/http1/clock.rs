@@ -100,18 +100,32 @@ mod tests {
     use std::future::poll_fn;
     use std::task::Poll;
     use std::time::Duration;
+    use tokio::time::Instant;
 
     /// Whether there is something to wait for.
     async fn ask(clock: &mut Clock, came: usize) -> bool {
         poll_fn(|cx| Poll::Ready(clock.poll(cx, came).is_pending())).await
     }
 
+    fn timeouts() -> Timeouts {
+        let [header, body, idle, connect, response, stall, tunnel, tls] = [Duration::from_hours(1); 8];
+        Timeouts { header, body, idle, connect, response, stall, tunnel, tls }
+    }
+
+    /// Empty lines, say.
+    #[tokio::test]
+    async fn what_makes_no_request_wins_no_time() {
+        let (mut clock, began) = (Clock::new(timeouts(), None), Instant::now());
+        assert!(ask(&mut clock, 2).await && ask(&mut clock, 0).await);
+        assert_eq!(clock.rest(began, timeouts()), (None, began));
+        clock.begin();
+        let (head, until) = clock.rest(began, timeouts());
+        assert!(head.is_none() && until > began);
+    }
+
     #[tokio::test]
     async fn whoever_waits_for_nothing_asks_once() {
-        let long = Duration::from_hours(1);
-        let [header, body, idle, connect, response, stall, tunnel, tls] = [long; 8];
-        let timeouts = Timeouts { header, body, idle, connect, response, stall, tunnel, tls };
-        let mut clock = Clock::new(timeouts, None);
+        let mut clock = Clock::new(timeouts(), None);
         assert!(!clock.is_waiting(0), "nobody has asked");
         assert!(ask(&mut clock, 0).await);
         assert!(clock.is_waiting(0) && !clock.is_waiting(1), "a piece of a head is something new");

@@ -4,11 +4,11 @@ use super::{Answered, Service, Visit};
 use crate::config::Config;
 use crate::config::model::{Account, Carrier, Delivery, From, Jwt, Mount, Proxied};
 use crate::decide::{self, Ask, Entry};
-use crate::protected::Protected;
+use crate::protected::{Protected, X_FORWARDED_PROTO, strip_where};
 use crate::proxy;
 use crate::proxy::arriving::Arriving;
 use crate::proxy::body::Body;
-use crate::proxy::conceal::{drop_lines, drop_names};
+use crate::proxy::conceal::drop_lines;
 use crate::proxy::forward::ForwardError;
 use crate::proxy::pandium::Way;
 use crate::proxy::place::Place;
@@ -21,15 +21,13 @@ use crate::telemetry::Mark;
 use crate::token::{self, Signer, TenantToken};
 use crate::value::Session;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue,
-    SET_COOKIE, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, HOST, HeaderMap, HeaderValue, SET_COOKIE,
+    USER_AGENT,
 };
 use http::uri::Authority;
 use http::{Request, Response, Uri};
 use std::sync::Arc;
 use uuid::Uuid;
-
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Whether this is delivered by us.
 pub(super) fn by_proxy(ask: Ask<'_, '_>) -> bool {
@@ -302,7 +300,7 @@ impl Service {
                 // Nobody remembers the token here; but it would be known again, and has no business here.
                 let signer = stage.account.secret.signer.as_ref();
                 let is_told = |text: &str| signer.is_some_and(|signer| signer.has_signed_in(text));
-                drop_names(response.headers_mut(), token::is_like_one);
+                strip_where(response.headers_mut(), |name| token::is_like_one(name.as_str()));
                 drop_lines(response.headers_mut(), is_told);
                 let gone = visit.jar.expired(Some(seal), visit.parts.uri.path(), view, self.manner(visit));
                 stage.dress(&mut response, (view, seal), gone, is_told);
