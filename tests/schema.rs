@@ -269,6 +269,18 @@ fn every_key_is_described() {
     }
 }
 
+/// The manual and the schema name all that the operator can ask.
+#[test]
+fn admin_is_described_with_all_that_it_answers() {
+    let root = schema();
+    let described = at(&root, "admin")["description"].as_str().unwrap();
+    let (_, manual) = MANUAL.split_once("# Where health is answered").unwrap();
+    let manual = manual.split("\nadmin: ").next().unwrap();
+    for path in ["/-/live", "/-/ready", "/metrics", "/-/decisions"] {
+        assert!(described.contains(path) && manual.contains(path), "{path}: {described}");
+    }
+}
+
 fn yaml_files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();

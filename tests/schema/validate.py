@@ -79,7 +79,7 @@ def good_files():
     listed += sorted((ROOT / "deploy").rglob("*.yaml")) + sorted((ROOT / "tests/cli/files").glob("*.yaml"))
     listed += sorted((ROOT / "tests/schema").glob("*.yaml"))
     texts = {str(path.relative_to(ROOT)): path.read_text() for path in listed}
-    texts = {name: text for name, text in texts.items() if re.search(r"^version: 1\b", text, re.M)}
+    texts = {name: text for name, text in texts.items() if re.search(r"^version: (1\b|\$\{env\.)", text, re.M)}
     texts.pop("tests/cli/files/health.yaml")
     blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
     texts.update({f"README.md, block {at}": block for at, block in enumerate(blocks)})
@@ -119,6 +119,73 @@ def broken(validator):
         assert not missed, f"{path.name}: the schema says nothing of {missed}"
         seen += 1
     return seen
+
+
+# The least there is, by a probe, and what is put in place of something in it: what both take, and what neither does.
+LEAST = """version: 1
+upstream: http://127.0.0.1:3000
+trust: { peers: 127.0.0.2 }
+pandium: { account: acme, environment: sandbox, secret: { env: SECRET } }
+session:
+  from: headers
+  probe: { path: /a }
+  fields: { id: { header: X-Id, max_bytes: 4096 } }
+claims: { sub: "${session.id}" }
+integrations: { a: { id: 1 } }
+token: { backdate: 5s }
+routes: { install: { path: "/p/i/:integration" }, marketplace: { path: /p/m } }
+"""
+PROBE, HEADERS = ("from: headers", "from: probe"), ("  probe: { path: /a }\n", "")
+TRUST, ACCOUNT, SUB = "{ peers: 127.0.0.2 }", "account: acme", 'claims: { sub: "${session.id}" }'
+OVERRIDES = ("token:", "overrides: { integration: X-Integration }\ntoken:")
+OWN_SUB = ("{ id: 1 }", "{ id: 1, claims: { sub: '${session.id}' } }")
+TAKEN = [
+    [HEADERS],
+    [PROBE],
+    [PROBE, (TRUST, "{}")],
+    [PROBE, (TRUST, "{ complete: false }")],
+    [PROBE, OVERRIDES],
+    [HEADERS, ("version: 1", "version: ${env.NONE:-1}")],
+    [HEADERS, (SUB, "claims: { ti: {} }"), OWN_SUB, (", marketplace: { path: /p/m }", "")],
+    *([HEADERS, (ACCOUNT, f"account: {account}")] for account in ("42", "a-b_C", '"${env.NONE:-acme}"')),
+    *([PROBE, ("path: /a", f'path: "{path}"')] for path in ("/", "/a?b=c&d", "/a/;b%20", "/${env.NONE:-a}")),
+    *(
+        [HEADERS, ("/p/i/:integration", path)]
+        for path in ("/p/i/:integration/z", "/p.x/~y/:integration", "/..p/:integration", "/p/${env.NONE:-x}/:integration")
+    ),
+    *([HEADERS, ("4096", size)] for size in ("1", "65536", "1KiB", "64KiB", "'065536'", '"${env.NONE:-9}"')),
+    *([HEADERS, ("5s", time)] for time in ("0s", "60s", "1m", "060s", "0h", "0ms", "60000ms", '"${env.NONE:-9s}"')),
+]
+NEITHER = [
+    *([HEADERS, (TRUST, trust)] for trust in ("{}", "{ complete: true }")),
+    [PROBE, OVERRIDES, (TRUST, "{}")],
+    [HEADERS, (SUB, "claims: { ti: {} }")],
+    [HEADERS, ("version: 1", "version: 2")],
+    *([HEADERS, (ACCOUNT, f"account: {account}")] for account in ("acme corp", "a.b", "ä", "a" * 65)),
+    *([PROBE, ("path: /a", f"path: '{path}'")] for path in ("a", "//a", "/a b", "/a#b", "/a\\b", '/a"', "/ä")),
+    *(
+        [HEADERS, ("/p/i/:integration", path)]
+        for path in ("p/:integration", "/:integration", "/p/:integration/", "/p//:integration", "/p/../:integration")
+        + ("/p/./:integration", "/p q/:integration", "/p/:integrations", "/p/:integration/:integration", "/p/%61/:integration")
+    ),
+    *([HEADERS, ("/p/m", path)] for path in ("/", "/p/m/", "p", "/p/m/..", "/q/:integration")),
+    *([HEADERS, ("4096", size)] for size in ("0", "65537", "65KiB", "100KiB", "0KiB", "1MiB")),
+    *([HEADERS, ("5s", time)] for time in ("61s", "2m", "1h", "500ms", "61000ms", "1500ms", "5")),
+]
+
+
+def bounds(validator, folder):
+    """Bounds and characters, where the last that is allowed stands beside the first that is not."""
+    for changes, wanted in [(changes, True) for changes in TAKEN] + [(changes, False) for changes in NEITHER]:
+        text = LEAST
+        for old, new in changes:
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        taken, words = check(folder, text)
+        assert taken == wanted, f"the program about {changes}: {words}"
+        errors = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(yaml.safe_load(text))]
+        assert wanted != bool(errors), f"the schema about {changes}: {errors}"
+    return len(TAKEN), len(NEITHER)
 
 
 def places(value, path=()):
@@ -206,6 +273,7 @@ SEEDS = [
     "tests/cli/files/probe.yaml",
     "tests/cli/files/jwt.yaml",
     "tests/schema/rest.yaml",
+    "tests/schema/environment.yaml",
     "tests/schema/proxied-host.yaml",
     "tests/schema/proxied-path.yaml",
 ]
@@ -218,6 +286,8 @@ def main():
     print(f"{good(validator)} files that hold are taken")
     print(f"{broken(validator)} broken files are underlined where the program objects")
     with tempfile.TemporaryDirectory(prefix="ps-schema-") as folder:
+        taken, neither = bounds(validator, pathlib.Path(folder))
+        print(f"{taken} files at the edge of what is allowed are taken by both, {neither} beyond it by neither")
         asked, refused = alike(validator, pathlib.Path(folder), SEEDS)
     print(f"{asked} changes: {refused} are underlined, and the program objects to each of them")
 
