@@ -4,9 +4,11 @@
 //! Nothing here waits, reads a clock or touches a socket, so every case can be played in a test.
 //! The order of the checks is the order of the refusals in DESIGN 5: the first that applies is given.
 
+mod browser;
 mod chosen;
 mod entry;
 
+pub use browser::SEC_FETCH_DEST;
 pub use chosen::account;
 pub use entry::{Entry, beside, is_apart, stay, subject};
 
@@ -25,7 +27,7 @@ use crate::slug::is_slug;
 use crate::token::{Around, Moment, Payload, TenantToken};
 use crate::trust::{Caller, TrustedPeer};
 use crate::value::Session;
-use http::header::{HOST, HeaderName};
+use http::header::HOST;
 use http::uri::Authority;
 use http::{Method, Uri, Version};
 
@@ -94,7 +96,7 @@ pub fn screen<'p, 'a>(policy: &'p Policy, head: Head<'a>) -> Result<Screened<'p,
                 return entry::enter(policy, head, below, trusted);
             };
             check_method(head.method, route.door)?;
-            check_browser(head.headers, route.door, policy.install.cross_site_iframe)?;
+            browser::check(head.headers, route.door, policy.install.cross_site_iframe)?;
             check_carriers(policy, head, trusted)?;
             let account = chosen::choose(policy, head.headers, trusted)?;
             let (requested, target) = chosen::find(policy, route, head, trusted)?;
@@ -190,52 +192,6 @@ fn check_method(method: &Method, door: Door) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::new(Code::MethodNotAllowed, "only GET is answered here"))
-}
-
-const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
-const PURPOSE: HeaderName = HeaderName::from_static("purpose");
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// What a request is made for: a page, a frame, a script.
-pub const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
-
-/// What the browser says of the request (Fetch Metadata; Sec-Purpose of the Fetch standard).
-fn check_browser(headers: Lines<'_>, door: Door, cross_site_iframe: bool) -> Result<(), Refusal> {
-    if [SEC_PURPOSE, PURPOSE].iter().any(|name| any_value(headers, name, is_ahead_of_visitor)) {
-        return Err(Refusal::new(Code::Prefetch, "the browser is fetching ahead of its visitor"));
-    }
-    // What a script may read is for the app's own pages, and no page itself.
-    let is_page = |value: &[u8]| matches!(value, b"document" | b"iframe" | b"frame" | b"embed" | b"object");
-    if door == Door::Link && any_value(headers, &SEC_FETCH_DEST, is_page) {
-        return Err(Refusal::new(Code::CrossSite, "a link is for a script of the app's own pages"));
-    }
-    let from_elsewhere = |value: &[u8]| match value {
-        b"same-origin" | b"none" => false,
-        b"same-site" => door == Door::Link,
-        _ => true,
-    };
-    if !any_value(headers, &SEC_FETCH_SITE, from_elsewhere) {
-        return Ok(());
-    }
-    let name = SEC_FETCH_DEST;
-    let mut destinations = headers.all(&name);
-    match (destinations.next(), destinations.next()) {
-        (Some(b"document"), None) if door != Door::Link => Ok(()),
-        (Some(b"iframe"), None) if cross_site_iframe && door != Door::Link => Ok(()),
-        (Some(b"iframe"), None) => Err(Refusal::new(
-            Code::CrossSite,
-            "an iframe on another site; where the app itself is embedded, or logs in elsewhere inside the frame, \
-             set routes.install.cross_site_iframe: true",
-        )),
-        _ => Err(Refusal::new(Code::CrossSite, "another site asks, and not by a top-level navigation")),
-    }
-}
-
-fn any_value(headers: Lines<'_>, name: &HeaderName, is: impl Fn(&[u8]) -> bool) -> bool {
-    headers.all(name).any(is)
-}
-
-fn is_ahead_of_visitor(value: &[u8]) -> bool {
-    value.to_ascii_lowercase().windows(b"prefetch".len()).any(|part| part == b"prefetch")
 }
 
 /// A session from request headers, and nobody who may say so.

@@ -149,9 +149,9 @@ mod tests {
             let coded = lines.iter().any(|(name, _)| *name == "transfer-encoding");
             let bare = if coded || of_answers.is_ok() { Ok(Length::Exactly(0)) } else { Err(BadFraming) };
             assert_eq!(of_response(&Method::HEAD, &mut response), bare, "{lines:?}");
-            *response.status_mut() = http::StatusCode::NOT_MODIFIED;
+            *response.status_mut() = 304.try_into().unwrap();
             assert_eq!(of_response(&Method::GET, &mut response), bare, "{lines:?}");
-            *response.status_mut() = http::StatusCode::NO_CONTENT;
+            *response.status_mut() = 204.try_into().unwrap();
             assert_eq!(of_response(&Method::GET, &mut response), Ok(Length::Exactly(0)), "{lines:?}");
         }
     }
