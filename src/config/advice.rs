@@ -88,6 +88,13 @@ pub(super) fn web_address(text: &str, plain: &str) -> Option<String> {
     host_and_port(rest.split('/').next()?).map(|_| format!("{scheme}://{rest}"))
 }
 
+/// Where to listen, of an address with a scheme, or with a star for its host.
+pub(super) fn listen(text: &str) -> Option<String> {
+    let bare = text.split_once("://").map_or(text, |(_, rest)| rest).trim_end_matches('/');
+    let bare = bare.strip_prefix('*').map_or(bare.to_owned(), |port| format!("0.0.0.0{port}"));
+    host_and_port(&bare).and_then(|(_, port)| port).map(|_| bare)
+}
+
 /// The network of an address with a mask or a port, or of this machine by its name.
 pub(super) fn network(text: &str) -> Option<String> {
     if text.eq_ignore_ascii_case("localhost") {
@@ -112,7 +119,7 @@ pub(super) fn pattern(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, network, pattern, pointer, web_address, word};
+    use super::{duration, listen, network, pattern, pointer, web_address, word};
 
     fn all(advice: impl Fn(&str) -> Option<String>, rows: &[(&str, Option<&str>)]) {
         for (text, meant) in rows {
@@ -205,6 +212,16 @@ mod tests {
         all(
             |text| web_address(text, "https"),
             &[("imp.pandium.com", Some("https://imp.pandium.com")), ("3000", None)],
+        );
+        all(
+            listen,
+            &[
+                ("http://0.0.0.0:80/", Some("0.0.0.0:80")),
+                ("*:8080", Some("0.0.0.0:8080")),
+                ("0.0.0.0", None),
+                ("app", None),
+                ("a b:80", None),
+            ],
         );
         all(
             network,

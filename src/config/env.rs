@@ -23,6 +23,9 @@ enum Rule {
     Template,
     /// Left alone: the claim template folds its own references.
     Claims,
+    /// Text is left alone: a secret is no text of the file's, whatever stands in it, and is told how to
+    /// be referred to.
+    Secret,
 }
 
 /// Resolves every reference in the tree by `lookup`, but for those in claims.
@@ -42,6 +45,7 @@ impl Resolver<'_> {
             return;
         }
         match &mut node.kind {
+            Kind::Text { .. } if rule == Rule::Secret => {}
             Kind::Text { text, style } => match self.text(text, rule) {
                 Ok(Outcome::Same) => {}
                 Ok(Outcome::Text(new, from_outside)) => {
@@ -125,6 +129,10 @@ fn rule(keys: &[String]) -> Rule {
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     match keys.as_slice() {
         ["claims", ..] | ["integrations", _, "claims", ..] => Rule::Claims,
+        ["pandium", "secret"]
+        | ["pandium", "accounts", _, "secret"]
+        | ["session", "jwt", "secret"]
+        | ["trust", "header", "value"] => Rule::Secret,
         ["pandium", "account"] | ["session", "signed_out", "redirect"] => Rule::Template,
         _ => Rule::Plain,
     }

@@ -45,8 +45,10 @@ pub fn address(node: &Node) -> Result<Address, Wrong> {
     if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
         return Err(wanted(Some(format!("127.0.0.1:{port}"))));
     }
-    let (host, port) = host_and_port(text).ok_or_else(|| wanted(None))?;
-    port.map(|port| Address::Tcp(host, port)).ok_or_else(|| wanted(None))
+    match host_and_port(text) {
+        Some((host, Some(port))) => Ok(Address::Tcp(host, port)),
+        _ => Err(wanted(advice::listen(text))),
+    }
 }
 
 /// Splits `host`, `host:port`, `[v6]` or `[v6]:port`.
@@ -145,7 +147,11 @@ pub fn base_url(node: &Node, plain: PlainHttp) -> Result<BaseUrl, Wrong> {
         return Err(Wrong::from("no user or password belongs in this address"));
     }
     if rest.contains(['/', '?', '#', '\\']) {
-        return Err(Wrong::from("no path, query or fragment belongs in this address"));
+        let host = rest.split('/').next().filter(|host| !host.is_empty() && !host.contains(['?', '#', '\\']));
+        let scheme = if tls { "https" } else { "http" };
+        let base =
+            host.filter(|_| tls || plain == PlainHttp::Anywhere).map(|host| format!("{scheme}://{host}"));
+        return Err(Wrong::from("no path, query or fragment belongs in this address").suggest(node, base));
     }
     let (host, port) = host_and_port(rest)
         .ok_or_else(|| Wrong::from(format!("{} has no host that could be, or no such port", shown(node))))?;

@@ -53,6 +53,8 @@ fn references_are_resolved_once() {
         ("integrations: {x: {vars: {a: \"${env.A}\"}}}", "acme"),
         ("pandium: {account: \"${env.A}-${session.x}\"}", "acme-${session.x}"),
         ("pandium: {account: \"${env.TEMPLATE}$${x}\"}", "$${session.x}$${x}"),
+        ("pandium: {secret: \"${env.NONE}\"}", "${env.NONE}"),
+        ("pandium: {secret: {file: \"/run/${env.A}\"}}", "/run/acme"),
         ("session: {signed_out: {redirect: \"/l?n=${request.path}\"}}", "/l?n=${request.path}"),
     ] {
         let written = if written.contains("fall: back") { "a: '${env.NONE:-fall: back}'" } else { written };

@@ -190,7 +190,8 @@ fn addresses() {
             ("localhost:+80", "~host:port"),
             ("1.2.3:80", "~host:port"),
             ("a b:80", "~host:port"),
-            ("http://x:80", "~host:port"),
+            ("http://x:80", "~-> x:80"),
+            ("'*:80'", "~-> 0.0.0.0:80"),
         ],
     );
     let url = |plain| move |node: &Node| base_url(node, plain).map(|url| url.to_string());
@@ -205,7 +206,7 @@ fn addresses() {
             ("http://imp.pandium.com", "~in the clear"),
             ("http://127.0.0.1.evil.example", "~in the clear"),
             ("https://u:p@x", "!no user or password belongs in this address"),
-            ("https://x/y", "~no path"),
+            ("https://x/y", "!no path, query or fragment belongs in this address -> https://x"),
             ("'https://x?y'", "~no path"),
             ("'https://x\\y'", "~no path"),
             ("ftp://x", "~begins with https://"),
