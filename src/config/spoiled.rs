@@ -58,13 +58,17 @@ fn wrapping(text: &str) -> Option<&'static str> {
     match () {
         () if is_assignment(bare) => Some("is a line with its name before it; keep what is behind the sign"),
         () if QUOTES.into_iter().any(quoted) => Some("stands in quotes, which count; take them off"),
-        () if bare.contains(['\n', '\r']) => Some("has more than one line, and the line breaks count"),
+        () if bare.contains(['\n', '\r']) => {
+            Some("has more than one line, and the line breaks count; keep the secret alone")
+        }
         () if text.ends_with(['\n', '\r']) => {
             Some("ends in line breaks, and all but one count; `printf %s` writes none")
         }
-        () if text.starts_with(char::is_whitespace) => Some("begins with white space, which counts"),
-        () if text.ends_with(' ') => Some("ends in a space, which counts"),
-        () if text.ends_with(char::is_whitespace) => Some("ends in white space, which counts"),
+        () if text.starts_with(char::is_whitespace) => {
+            Some("begins with white space, which counts; take it off")
+        }
+        () if text.ends_with(' ') => Some("ends in a space, which counts; take it off"),
+        () if text.ends_with(char::is_whitespace) => Some("ends in white space, which counts; take it off"),
         () => None,
     }
 }
@@ -115,16 +119,16 @@ mod tests {
             (format!("export PANDIUM_SHARED_SECRET=\"{hex}\""), "name before it"),
             (format!("shared-secret: {hex}"), "name before it"),
             (format!("secret = {hex}"), "name before it"),
-            (format!(" {hex}"), "begins with white space"),
+            (format!(" {hex}"), "begins with white space, which counts; take it off"),
             (format!("\n{hex}"), "begins with white space"),
             (format!("\u{A0}{hex}"), "begins with white space"),
-            (format!("{hex} "), "ends in a space"),
+            (format!("{hex} "), "ends in a space, which counts; take it off"),
             (format!("{hex}\t"), "ends in white space"),
             (format!("\u{FEFF}{hex}"), "byte order mark"),
             (format!("{hex}\n"), "ends in line breaks"),
             (format!("{hex}\r\n"), "ends in line breaks"),
             (format!("{hex}\r"), "ends in line breaks"),
-            (format!("{hex}\n{hex}"), "more than one line"),
+            (format!("{hex}\n{hex}"), "count; keep the secret alone"),
             (format!("-----BEGIN RSA PRIVATE KEY-----\n{hex}\n-----END RSA PRIVATE KEY-----"), "PEM"),
             (format!("{{\"secret\": \"{hex}\"}}"), "JSON"),
             (format!("[\"{hex}\"]"), "JSON"),
