@@ -11,6 +11,7 @@ use super::edition::Edition;
 use super::reply::Failure;
 use super::room::Room;
 use super::status::{Generation, Standing};
+use super::verdict::Verdict;
 use crate::config::model::{Account, Integration, Policy};
 use crate::evidence::{Finding, State};
 use crate::refusal::Code;
@@ -73,17 +74,24 @@ const MINT_BOUNDS: &[Bound] = &[
 /// What became of somebody who asked for a token.
 const OUTCOMES: [&str; 3] = ["minted", "refused", "failed"];
 
-/// Which of them a code is.
-fn outcome(code: &str) -> usize {
-    match code {
-        "minted" => 0,
-        // It was not for the visitor to do better. The last two are Pandium's, where we show its page.
-        "session-unavailable"
-        | "key-unavailable"
-        | "token-too-large"
-        | "upstream-unreachable"
-        | "upstream-timeout" => 2,
-        _ => 1,
+/// Which of them a verdict is, on somebody who was about to be sent somewhere.
+fn outcome(verdict: Verdict) -> usize {
+    match verdict {
+        Verdict::Minted => 0,
+        // It was not for the visitor to do better: nobody said who that is, or Pandium gave no page to show.
+        Verdict::Refused(Code::SessionUnavailable | Code::KeyUnavailable | Code::TokenTooLarge)
+        | Verdict::Failed(
+            Failure::NoApp
+            | Failure::Unreachable
+            | Failure::Late
+            | Failure::PandiumAway
+            | Failure::PandiumLate,
+        ) => 2,
+        Verdict::Refused(_)
+        | Verdict::Failed(Failure::VisitorLate | Failure::VisitorBroken)
+        | Verdict::Elsewhere
+        | Verdict::Passed
+        | Verdict::Unanswered => 1,
     }
 }
 
@@ -117,8 +125,8 @@ pub struct Outcome {
     pub route: Option<usize>,
     /// The answer's status.
     pub status: u16,
-    /// `passed`, `minted`, or why neither.
-    pub code: &'static str,
+    /// What it has come to.
+    pub verdict: Verdict,
     /// The position of the target, where somebody was about to be sent there.
     pub target: Option<usize>,
     /// Until the head of the answer was there.
@@ -227,16 +235,16 @@ impl Ledger {
         add(&self.requests, outcome.route.map_or(0, |route| route + 1) * ROW + status_cell(outcome.status));
         observe(&self.requests_took, REQUEST_BOUNDS, outcome.took);
         if let Some(target) = outcome.target {
-            add(&self.mints, target * OUTCOMES.len() + self::outcome(outcome.code));
+            add(&self.mints, target * OUTCOMES.len() + self::outcome(outcome.verdict));
         }
-        match outcome.code {
-            "passed" => {}
-            "minted" => observe(&self.mints_took, MINT_BOUNDS, outcome.took),
-            refused => {
-                if let Some(at) = codes().position(|code| code == refused) {
+        match outcome.verdict {
+            Verdict::Minted => observe(&self.mints_took, MINT_BOUNDS, outcome.took),
+            Verdict::Refused(_) | Verdict::Failed(_) => {
+                if let Some(at) = codes().position(|code| code == outcome.verdict.as_str()) {
                     add(&self.refusals, at);
                 }
             }
+            Verdict::Passed | Verdict::Elsewhere | Verdict::Unanswered => {}
         }
     }
 

@@ -19,4 +19,5 @@ pub mod room;
 pub mod service;
 pub mod socket;
 pub mod status;
+pub mod verdict;
 pub mod worker;

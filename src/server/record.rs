@@ -54,7 +54,8 @@ impl Recorder {
         if !self.config.log.access {
             return;
         }
-        let Outcome { status, code, took, .. } = *outcome;
+        let Outcome { status, verdict, took, .. } = *outcome;
+        let code = verdict.as_str();
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let route: &dyn fmt::Display = route.map_or(&"app", |route| route);
         let Mark { id, trace } = mark;

@@ -8,6 +8,7 @@ use pandium_sidecar::server::metrics::{Heard, Outcome};
 use pandium_sidecar::server::record::Records;
 use pandium_sidecar::server::room::Room;
 use pandium_sidecar::server::status::Status;
+use pandium_sidecar::server::verdict::Verdict;
 use pandium_sidecar::telemetry::exposition::Format;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ fn told(edition: &Edition) -> BTreeMap<String, f64> {
 
 fn minted(target: usize) -> Outcome {
     let took = Duration::from_micros(30);
-    Outcome { route: Some(0), status: 302, code: "minted", target: Some(target), took }
+    Outcome { route: Some(0), status: 302, verdict: Verdict::Minted, target: Some(target), took }
 }
 
 const GWT: &str = "mints_total{integration=\"gwt2hs\",outcome=\"minted\"}";

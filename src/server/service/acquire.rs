@@ -11,6 +11,7 @@ use crate::proxy::rewrite::is_shared_with;
 use crate::refusal::Refusal;
 use crate::server::metrics::Heard;
 use crate::server::reply::{self, Failure};
+use crate::server::verdict::Verdict;
 use crate::session;
 use crate::session::answer::Answer;
 use crate::session::jwt::NoClaims;
@@ -137,7 +138,7 @@ impl Service {
                     return self.go_by(&answer, Wish::Token(ask), visit, None).await;
                 }
                 self.hidden.strip(response.headers_mut());
-                Answered::new(response, "passed")
+                Answered::new(response, Verdict::Passed)
             }
             Err(error) => {
                 let failure = Failure::from(&error);
@@ -146,7 +147,7 @@ impl Service {
                 tracing::warn!(code, route, method = "GET", %app, request_id = %id, trace_id = %trace, %error, "not handed off");
                 if matches!(failure, Failure::VisitorLate | Failure::VisitorBroken) {
                     let response = reply::failure(failure, visit.form(), &visit.stamp.mark.id);
-                    return Answered::new(response, failure.as_str());
+                    return Answered::new(response, Verdict::Failed(failure));
                 }
                 let silent = format!("no answer of {}: {error}", client.place());
                 self.refuse(visit, Some(ask), &probe::unavailable(silent, failure == Failure::Late))

@@ -20,6 +20,7 @@ use crate::server::connection::Origin;
 use crate::server::handler::AtOnce;
 use crate::server::metrics::Outcome;
 use crate::server::reply::Redirect;
+use crate::server::verdict::Verdict;
 use crate::session;
 use crate::token::TenantToken;
 use http::{StatusCode, Version};
@@ -66,7 +67,7 @@ impl Service {
         let outcome = Outcome {
             route: stamp.route,
             status: StatusCode::FOUND.as_u16(),
-            code: "minted",
+            verdict: Verdict::Minted,
             target: Some(ask.target.index),
             took: started.elapsed(),
         };

@@ -6,6 +6,7 @@ use crate::decide::{self, Ask, Minting};
 use crate::refusal::{Code, Refusal};
 use crate::route::By;
 use crate::server::reply;
+use crate::server::verdict::Verdict;
 use crate::token::Moment;
 use crate::value::Session;
 
@@ -68,7 +69,7 @@ impl Service {
         };
         Ok(Answered {
             response: response.map_err(unwritable)?,
-            code: "minted",
+            verdict: Verdict::Minted,
             target: Some(ask.target.index),
         })
     }

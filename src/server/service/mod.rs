@@ -35,6 +35,7 @@ use crate::proxy::place::Place;
 use crate::proxy::rewrite::Jar;
 use crate::proxy::tunnel::Switch;
 use crate::route::{Door, Pattern, Route};
+use crate::server::verdict::Verdict;
 use crate::session::jwks;
 use crate::telemetry::{Mark, RequestId};
 use crate::trust::TrustedPeer;
@@ -69,15 +70,15 @@ pub struct Service {
 /// An answer, and what is noted of it.
 struct Answered {
     response: Response<Body>,
-    code: &'static str,
+    verdict: Verdict,
     /// The position of the target that somebody was about to be sent to.
     target: Option<usize>,
 }
 
 impl Answered {
     /// An answer to somebody who was about to be sent nowhere.
-    fn new(response: Response<Body>, code: &'static str) -> Self {
-        Self { response, code, target: None }
+    fn new(response: Response<Body>, verdict: Verdict) -> Self {
+        Self { response, verdict, target: None }
     }
 }
 
@@ -231,10 +232,11 @@ impl Service {
                 let (code, trace) = (failure.as_str(), &mark.trace);
                 tracing::warn!(code, %peer, request_id = %id, trace_id = %trace, "refused: the body's framing");
                 let form = Form::wanted(request.headers());
-                let (response, code) = (reply::failure(failure, form, id), failure.as_str());
+                let response = reply::failure(failure, form, id);
                 // A proxy that asks for a decision understands yes and no.
                 let denied = door == Some(Door::Decision);
-                return Answered::new(if denied { reply::denial(response, code) } else { response }, code);
+                let response = if denied { reply::denial(response, code) } else { response };
+                return Answered::new(response, Verdict::Failed(failure));
             }
             let (mut parts, body) = request.into_parts();
             let shows = self.config.policy.pandium.proxy.is_some();
@@ -280,7 +282,7 @@ impl Service {
     ) -> Answered {
         self.count_heard(&answer);
         match answer {
-            Ok(response) => Answered::new(response, "passed"),
+            Ok(response) => Answered::new(response, Verdict::Passed),
             Err(error) => {
                 let failure = Failure::from(&error);
                 let (code, method, app) = (failure.as_str(), asked.method, client.place());
@@ -324,7 +326,7 @@ impl Service {
 }
 
 fn failed(failure: Failure, form: Form, id: &RequestId) -> Answered {
-    Answered::new(reply::failure(failure, form, id), failure.as_str())
+    Answered::new(reply::failure(failure, form, id), Verdict::Failed(failure))
 }
 
 /// With `from: headers` the fields' headers are the request's, and the app's answers are its own.

@@ -17,6 +17,7 @@ use crate::query;
 use crate::refusal::{Code, Refusal};
 use crate::route::By;
 use crate::server::reply::{self, Failure};
+use crate::server::verdict::Verdict;
 use crate::telemetry::Mark;
 use crate::token::{self, Signer, TenantToken};
 use crate::value::Session;
@@ -98,7 +99,7 @@ impl<'s> Stage<'s> {
         let (account, pandium) = (self.account.key.as_str(), &self.account.base_url);
         tracing::warn!(code, account, %pandium, request_id = %id, trace_id = %trace, %error, "Pandium gave no answer");
         let response = reply::failure(failure, self.visit.form(), id);
-        Answered::new(response, failure.as_str())
+        Answered::new(response, Verdict::Failed(failure))
     }
 }
 
@@ -188,7 +189,7 @@ impl Service {
                 |_| Refusal::new(Code::TokenTooLarge, "the address cannot be written as a header");
             let response =
                 reply::elsewhere(&visit.beside(host, ask), &visit.stamp.mark.id).map_err(unwritable)?;
-            return Ok(Answered::new(response, "elsewhere"));
+            return Ok(Answered::new(response, Verdict::Elsewhere));
         }
         let account = decide::account(policy, ask, session)?;
         let stage = self.stage(account, visit)?;
@@ -225,7 +226,7 @@ impl Service {
         let mut response = fetched.answer;
         stage.dress(&mut response, (&view, seal), lines, |text| fetched.wanted.is_told(text));
         reply::shown(&mut response, &visit.stamp.mark.id);
-        Answered::new(response, "minted")
+        Answered::new(response, Verdict::Minted)
     }
 
     /// Shows one of Pandium's pages to the visitor for whom its first was asked for.
@@ -304,7 +305,7 @@ impl Service {
                 drop_lines(response.headers_mut(), is_told);
                 let gone = visit.jar.expired(Some(seal), visit.parts.uri.path(), view, self.manner(visit));
                 stage.dress(&mut response, (view, seal), gone, is_told);
-                Answered::new(response, "passed")
+                Answered::new(response, Verdict::Passed)
             }
             Err(error) => stage.away(&error),
         }

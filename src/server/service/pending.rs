@@ -5,6 +5,7 @@ use crate::protected::X_REQUEST_ID;
 use crate::proxy::body::Body;
 use crate::route::Route;
 use crate::server::metrics::Outcome;
+use crate::server::verdict::Verdict;
 use crate::telemetry::Mark;
 use http::Response;
 use std::time::Instant;
@@ -34,17 +35,17 @@ impl<'p> Pending<'p> {
 
     /// It has its answer, which tells what it is called.
     pub(super) fn over(mut self, answered: Answered) -> Response<Body> {
-        let Answered { mut response, code, target } = answered;
+        let Answered { mut response, verdict, target } = answered;
         self.over = true;
-        self.note(response.status().as_u16(), code, target);
+        self.note(response.status().as_u16(), verdict, target);
         // The app's own, where it names requests, too.
         response.headers_mut().entry(X_REQUEST_ID).or_insert_with(|| self.mark.id.to_value());
         response
     }
 
-    fn note(&self, status: u16, code: &'static str, target: Option<usize>) {
+    fn note(&self, status: u16, verdict: Verdict, target: Option<usize>) {
         let (route, took) = (self.owner.map(|(index, _)| index), self.started.elapsed());
-        let outcome = Outcome { route, status, code, target, took };
+        let outcome = Outcome { route, status, verdict, target, took };
         let pattern = self.owner.map(|(_, route)| &route.pattern);
         self.service.recorder.answered(&outcome, pattern, self.mark);
     }
@@ -53,7 +54,7 @@ impl<'p> Pending<'p> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if !self.over {
-            self.note(UNANSWERED, "unanswered", None);
+            self.note(UNANSWERED, Verdict::Unanswered, None);
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::proxy::body::Body;
 use crate::refusal::{Code, Refusal};
 use crate::route::{self, By, Door, Owner};
 use crate::server::reply::{self, Failure};
+use crate::server::verdict::Verdict;
 use crate::telemetry::Mark;
 use http::{HeaderValue, Response};
 use std::time::Instant;
@@ -17,7 +18,7 @@ impl Service {
     /// Refuses, and says why in the log.
     pub(super) fn refuse(&self, visit: &Visit<'_>, ask: Option<Ask<'_, '_>>, refusal: &Refusal) -> Answered {
         self.recorder.refused(refusal, visit, ask);
-        let code = refusal.code.as_str();
+        let (code, verdict) = (refusal.code.as_str(), Verdict::Refused(refusal.code));
         let target = ask.map(|ask| ask.target);
         // A path that is the decision's only in some reading is answered as one, too.
         let reading = || match route::owner(visit.parts.uri.path(), &self.config.policy.routes) {
@@ -27,19 +28,19 @@ impl Service {
         if visit.door.or_else(reading) == Some(Door::Decision) {
             let response = reply::refusal(refusal, visit.form(), &visit.stamp.mark.id);
             let index = target.map(|target| target.index);
-            return Answered { response: reply::denial(response, code), code, target: index };
+            return Answered { response: reply::denial(response, code), verdict, target: index };
         }
         let response = match self.login(visit, target, refusal) {
             Some(login) => reply::login(&login, &visit.parts.headers, &visit.stamp.mark.id),
             None => reply::refusal(refusal, visit.form(), &visit.stamp.mark.id),
         };
-        Answered { response, code, target: target.map(|target| target.index) }
+        Answered { response, verdict, target: target.map(|target| target.index) }
     }
 
     /// Answers what is no request. It has a line and counts as others do.
     pub fn refuse_head(&self, bad: BadHead) -> Response<Body> {
         let (started, mark) = (Instant::now(), Mark::of(None, None));
-        let answered = Answered::new(reply::bad_head(bad), Failure::VisitorBroken.as_str());
+        let answered = Answered::new(reply::bad_head(bad), Verdict::Failed(Failure::VisitorBroken));
         Pending::new(self, None, &mark, started).over(answered)
     }
 
