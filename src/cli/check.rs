@@ -45,7 +45,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), u8> {
     }
     if args.strict && !loaded.warnings.is_empty() {
         let (file, count) = (loaded.source.name(), loaded.warnings.len());
-        complain(&format!("{file}: {count} warnings, and --strict\n"));
+        let warnings = if count == 1 { "warning" } else { "warnings" };
+        complain(&format!("{file}: {count} {warnings}, and --strict\n"));
         return Err(INVALID);
     }
     match args.edge {

@@ -304,10 +304,9 @@ fn encoded(raw: &[u8], at: &Reader<'_>) -> Option<String> {
         "session" => "the issuer",
         _ => return None,
     };
-    let word = spoiled::looks_like(raw)?.word();
-    Some(format!(
-        "the secret looks like {word}; if {giver} means the bytes behind it, set `encoding: {word}`"
-    ))
+    spoiled::looks_like_base64(raw).then(|| {
+        format!("the secret looks like base64; if {giver} means the bytes behind it, set `encoding: base64`")
+    })
 }
 
 /// The part of the file that a secret belongs to.

@@ -1,7 +1,6 @@
 //! Secrets that were spoiled on their way into a file or the environment: what shows by the look of
 //! the text. None of it is an error, since a secret may look as it likes, and none of it is repeated.
 
-use super::secret::Encoding;
 use crate::variable::is_name;
 use serde_json::{Map, Value};
 
@@ -14,9 +13,6 @@ const QUOTES: [(char, char); 7] =
 
 /// Parts of the names that people give to variables for a secret.
 const NAMES: [&str; 6] = ["secret", "key", "token", "password", "pandium", "jwt"];
-
-/// The fewest digits that are taken for hexadecimal: those of a SHA-1.
-const HEX_DIGITS: usize = 40;
 
 /// What is odd about the raw text of a secret, and what to do, to be said of it; the first that applies.
 pub(super) fn oddity(raw: &[u8]) -> Option<&'static str> {
@@ -86,16 +82,9 @@ fn is_assignment(text: &str) -> bool {
     is_name(&name.replace('-', "_")) && called && !value.trim_matches('=').is_empty()
 }
 
-/// The encoding that the text has by the look of it.
-pub(super) fn looks_like(raw: &[u8]) -> Option<Encoding> {
-    if raw.len() >= HEX_DIGITS && raw.len().is_multiple_of(2) && raw.iter().all(u8::is_ascii_hexdigit) {
-        return Some(Encoding::Hex);
-    }
-    is_base64(raw).then_some(Encoding::Base64)
-}
-
-/// Base64 by the look of it: padded, or of mixed alphabet and an even measure, and no hexadecimal.
-fn is_base64(raw: &[u8]) -> bool {
+/// Base64 by the look of it: padded, or of mixed alphabet and an even measure. Nothing is said of
+/// hexadecimal digits: many secrets are made of them, and meant as the text that they are.
+pub(super) fn looks_like_base64(raw: &[u8]) -> bool {
     let has = |is: fn(&u8) -> bool| raw.iter().any(is);
     let alphabet = raw.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte));
     let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
@@ -105,7 +94,7 @@ fn is_base64(raw: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Encoding, looks_like, oddity};
+    use super::{looks_like_base64, oddity};
 
     #[test]
     fn what_was_put_around_a_secret_or_in_its_place_is_told() {
@@ -158,16 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn an_encoding_shows_by_its_look() {
+    fn base64_shows_by_its_look() {
         for (raw, looks) in [
-            ("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", Some(Encoding::Base64)),
-            ("3031323334353637383961626364656630313233343536373839616263646566", Some(Encoding::Hex)),
-            ("AB01AB01AB01AB01AB01AB01AB01AB01AB01AB01", Some(Encoding::Hex)),
-            // Half as long, it is as likely the text itself.
-            ("0123456789abcdef0123456789abcdef", None),
-            ("0123456789abcdef0123456789abcdef-text", None),
+            ("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", true),
+            ("3031323334353637383961626364656630313233343536373839616263646566", false),
+            ("0123456789abcdef0123456789abcdef", false),
+            ("0123456789abcdef0123456789abcdef-text", false),
         ] {
-            assert_eq!(looks_like(raw.as_bytes()), looks, "{raw}");
+            assert_eq!(looks_like_base64(raw.as_bytes()), looks, "{raw}");
         }
     }
 }
