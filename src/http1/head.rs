@@ -81,7 +81,7 @@ impl Looked {
     }
 
     /// Whether it is worth another look. A head ends with a line; for what can become none twice as much
-    /// is soon enough.
+    /// is soon enough, or whoever waits for heads gives up.
     pub fn is_worth_another(self, came: &[u8], bounds: Bounds) -> bool {
         let (new, much) = (came.get(self.0..).unwrap_or(came), self.0.saturating_mul(2).min(bounds.bytes));
         came.len() >= much || memchr::memchr(b'\n', new).is_some()
