@@ -117,9 +117,23 @@ pub(super) fn key(parent: &str, key: &str) -> Option<String> {
     if !["", "ti", "ti.xti"].contains(&parent) || parent.is_empty() && key == "ti" || known.contains(&key) {
         return None;
     }
-    if let Some((level, _)) = DOCUMENTED.iter().find(|(_, keys)| keys.contains(&key)) {
+    // At the root an app may have words of its own that are Pandium's deeper down, such as `token`.
+    let elsewhere =
+        |(level, keys): &&(&str, &[&str])| keys.contains(&key) && !(parent.is_empty() && *level == "ti.xti");
+    if let Some((level, _)) = DOCUMENTED.iter().find(elsewhere) {
         return Some(format!("Pandium reads `{level}.{key}`, and not this: write `{key}` under `{level}`"));
     }
-    let near = closest(key, known.iter().copied())?;
+    // Names of three letters are all near to one another.
+    let near = closest(key, known.iter().copied()).filter(|near| key.len() > 3 || is_turned(key, near))?;
     Some(format!("Pandium documents no `{key}` here; did you mean `{near}`?"))
+}
+
+/// Whether both have the same letters, in another order.
+fn is_turned(key: &str, other: &str) -> bool {
+    let letters = |text: &str| {
+        let mut letters = text.to_ascii_lowercase().into_bytes();
+        letters.sort_unstable();
+        letters
+    };
+    letters(key) == letters(other)
 }

@@ -5,6 +5,7 @@ use clap::Command;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
+use std::path::Path;
 
 /// The error as a person can use it who typed these arguments.
 pub(super) fn explained(mut error: clap::Error, cli: &Command, args: &[OsString]) -> clap::Error {
@@ -48,14 +49,16 @@ fn variable(error: &clap::Error, cli: &Command, args: &[OsString]) -> Option<Str
 
 /// What would have been right.
 fn tip(error: &clap::Error, cli: &Command, args: &[OsString]) -> Option<String> {
-    let is_file = |word: &&str| !word.starts_with('-');
+    // Anything else is likelier a value that was not quoted.
+    let is_file =
+        |word: &&str| Path::new(word).extension().is_some_and(|kind| kind == "yaml" || kind == "yml");
     let by_flag = |file: &str| format!("the configuration file is named so: --config {file}");
     match error.kind() {
         ErrorKind::UnknownArgument if takes_config(called(cli, args)) => {
             text(error, ContextKind::InvalidArg).filter(is_file).map(by_flag)
         }
         ErrorKind::InvalidSubcommand => {
-            text(error, ContextKind::InvalidSubcommand).filter(|word| word.contains(['.', '/'])).map(by_flag)
+            text(error, ContextKind::InvalidSubcommand).filter(is_file).map(by_flag)
         }
         ErrorKind::ArgumentConflict => {
             let command = text(error, ContextKind::InvalidSubcommand)?;

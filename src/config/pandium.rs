@@ -93,7 +93,8 @@ fn account_slug(node: &Node) -> Result<Slug, Wrong> {
     if let Some((_, expression)) = leaf::text(node)?.split_once("${") {
         let name = expression.split('}').next().unwrap_or_default();
         let message = "an expression chooses among `pandium.accounts`, which are not there";
-        return Err(if variable::is_shouted(name) {
+        // What has come of a variable is not repeated.
+        return Err(if variable::is_shouted(name) && !node.is_resolved() {
             format!("a variable of the environment is written ${{env.{name}}}; {message}").into()
         } else {
             message.into()

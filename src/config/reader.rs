@@ -2,6 +2,7 @@
 
 use super::error::{Problem, Problems};
 use super::leaf::Wrong;
+use super::traps::KEYLESS;
 use super::tree::{Entry, Kind, Node, Style};
 use crate::place::Place;
 use crate::suggest::closest;
@@ -217,10 +218,17 @@ impl Drop for MapReader<'_> {
             let suggestion = closest(&entry.key, known.iter().copied());
             meant.extend(suggestion);
             let suggestion = suggestion.map(str::to_owned);
-            let message = if suggestion.is_some() { "there is no such key here".to_owned() } else { message };
+            // What stands behind a first word is likely a value, and may be a secret.
+            let name = entry.key.split_whitespace().next().unwrap_or_default();
+            let message = match () {
+                () if name != entry.key => KEYLESS.to_owned(),
+                () if suggestion.is_some() => "there is no such key here".to_owned(),
+                () => message,
+            };
             // Whatever else is wrong below it.
             let below = self.below(entry);
-            below.push(Problem::error(entry.place, below.path.as_str(), message).suggest(suggestion));
+            let path = join(&self.at.path, name);
+            below.push(Problem::error(entry.place, path, message).suggest(suggestion));
         }
         let place = if self.at.path.is_empty() { self.at.place() } else { self.at.key };
         for (keys, message) in self.missing.take() {

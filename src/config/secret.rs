@@ -82,9 +82,7 @@ pub(super) fn may_hold(source: &Source, number: u32) -> bool {
     if is_in_pem(source, number) {
         return true;
     }
-    // A key that lacks its colon.
-    let bare = |word| line.trim_start().strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '\t']));
-    if !line.contains(':') && ["secret", "value"].into_iter().any(bare) {
+    if is_keyless(line) {
         return true;
     }
     if let Some(refers) = refers(line) {
@@ -102,6 +100,17 @@ pub(super) fn may_hold(source: &Source, number: u32) -> bool {
         }
     }
     false
+}
+
+/// Whether a line has something behind the name of a secret, as behind a key that lacks its colon.
+fn is_keyless(line: &str) -> bool {
+    let line = line.split(" #").next().unwrap_or_default().to_ascii_lowercase();
+    let is_bare = |behind: &str| {
+        let behind = behind.trim_start_matches(['"', '\'']);
+        let value = behind.trim_start();
+        value.len() < behind.len() && !value.is_empty() && !value.starts_with([':', '=', '#', ',', ']', '}'])
+    };
+    ["secret", "value"].iter().any(|word| line.split(word).skip(1).any(is_bare))
 }
 
 /// Whether a line stands in a block of PEM, which may be a private key.

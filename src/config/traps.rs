@@ -19,7 +19,8 @@ const EXPRESSION: &str = "inside { } or [ ] an expression needs quotes: \"${…}
 const COLONS: &str = "inside { } or [ ] an address that begins with `::` needs quotes, such as \"::1\"";
 const STAR: &str = "an unquoted `*` begins an alias; write \"*\"";
 const OPEN_QUOTE: &str = "the quote that opens here is not closed";
-const KEYLESS: &str = "a key without `: ` behind it; write `key: value`, with a space behind the colon";
+pub(super) const KEYLESS: &str =
+    "a key without `: ` behind it; write `key: value`, with a space behind the colon";
 const NO_SPACE: &str =
     "this line is indented with a character that looks like a space and is none; use spaces";
 const TAB: &str = "a tab cannot indent; use spaces";

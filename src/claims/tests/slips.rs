@@ -109,9 +109,17 @@ fn a_key_near_a_documented_one_is_doubted() {
         let all = with(at, key);
         assert!(matches!(all.as_slice(), [(p, m)] if p == path && m.contains(says)), "{at} {key}: {all:#?}");
     }
-    for (at, key) in
-        [("/ti", "plan"), ("/ti", "aid"), ("/ti/xti", "plan"), ("/ti/xti", "user_tier"), ("", "role")]
-    {
+    for (at, key) in [
+        ("/ti", "plan"),
+        ("/ti", "aid"),
+        ("/ti", "uid"),
+        ("/ti", "acn"),
+        ("/ti/xti", "plan"),
+        ("/ti/xti", "user_tier"),
+        ("", "role"),
+        ("", "token"),
+        ("", "user_tier"),
+    ] {
         assert_eq!(with(at, key), [], "{at} {key}");
     }
 }

@@ -206,3 +206,11 @@ fn what_is_read_otherwise_than_it_looks_is_warned_of() {
         }
     }
 }
+
+#[test]
+fn what_a_variable_holds_is_no_advice() {
+    let file = FILE.replace("account: acme", "account: \"${env.ACCOUNT}\"");
+    let all = said(&file, &[("KEY", KEY), ("ACCOUNT", "${CANARY}")]);
+    assert!(all.iter().any(|one| one.contains("an expression chooses among")), "{all:#?}");
+    assert!(all.iter().all(|one| !one.contains("CANARY")), "{all:#?}");
+}
