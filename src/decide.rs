@@ -8,15 +8,15 @@ mod browser;
 mod chosen;
 mod entry;
 
-pub use browser::SEC_FETCH_DEST;
+pub use browser::{BROWSERS, SEC_FETCH_DEST};
 pub use chosen::account;
 pub use entry::{Entry, beside, is_apart, stay, subject};
 
 use crate::claims::{Fault, Inputs, Used};
 use crate::config::model::{
-    Account, Address, Carrier, From, Integration, Integrations, Jwt, LoginPart, Policy, Target,
+    Account, Address, Carrier, Delivery, From, Integration, Integrations, Jwt, LoginPart, Policy, Target,
 };
-use crate::evidence::{Finding, State};
+use crate::evidence::{Finding, State, Whose};
 use crate::http1::lines::Lines;
 use crate::http1::target;
 use crate::protected::{Breach, Protected};
@@ -72,6 +72,13 @@ pub struct Ask<'p, 'a> {
     pub trusted: Option<TrustedPeer>,
     /// Whether Pandium's pages are shown where this was asked.
     pub here: bool,
+}
+
+impl Ask<'_, '_> {
+    /// Whether we show Pandium's page ourselves.
+    pub fn is_by_proxy(&self) -> bool {
+        self.by == By::Leading && self.target.deliver == Delivery::Proxy
+    }
 }
 
 /// Looks at the head of a request: is it well formed, whose is it, may it ask?
@@ -346,6 +353,8 @@ impl Address {
 /// A claim that cannot be made of what the session holds.
 fn refuse_claim(policy: &Policy, fault: &Fault) -> Refusal {
     let refusal = Refusal::new(Code::InvalidValue, format!("claim {fault}"));
+    let whose = if fault.cause.is_of_one_value() { Whose::Value } else { Whose::Nobody };
+    let refusal = refusal.of(whose);
     let field = match &fault.used {
         Some(Used::Field { index, .. }) => policy.fields.get(*index),
         _ => None,

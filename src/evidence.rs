@@ -17,10 +17,22 @@ pub struct Evidence {
     pub finding: Option<Finding>,
     /// Whether somebody answered too late, rather than wrongly.
     pub late: bool,
-    /// Whether all is well once the page is opened anew.
-    pub stale: bool,
-    /// Whether it is for whoever is in front of us to mend, and nothing of the visitor's.
-    pub by_edge: bool,
+    /// Whose it is.
+    pub whose: Whose,
+}
+
+/// Whose a refusal is, where that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// Nobody's in particular.
+    #[default]
+    Nobody,
+    /// The browser's: all is well once the page is opened anew.
+    Browser,
+    /// For whoever is in front of us to mend.
+    Edge,
+    /// That of the visitor's own value: nothing else leads to it.
+    Value,
 }
 
 /// One thing, and how it was found.

@@ -1,6 +1,6 @@
 //! Why a visitor got no token: a stable code, and evidence that holds no value.
 
-use crate::evidence::{Evidence, Finding};
+use crate::evidence::{Evidence, Finding, Whose};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -124,17 +124,10 @@ impl Refusal {
         self
     }
 
-    /// Says that the page has to be opened anew, and that this mends it.
+    /// Says whose it is.
     #[must_use]
-    pub fn stale(mut self) -> Self {
-        self.evidence.stale = true;
-        self
-    }
-
-    /// Says that whoever is in front of us has to mend it.
-    #[must_use]
-    pub fn by_edge(mut self) -> Self {
-        self.evidence.by_edge = true;
+    pub fn of(mut self, whose: Whose) -> Self {
+        self.evidence.whose = whose;
         self
     }
 }

@@ -44,6 +44,13 @@ pub enum Cause {
     Type,
 }
 
+impl Cause {
+    /// Whether only some value leads to it, and not just any that fits no filter.
+    pub fn is_of_one_value(self) -> bool {
+        matches!(self, Self::Items | Self::Character | Self::Empty | Self::Missing)
+    }
+}
+
 /// A value that borrows from another.
 pub(super) fn borrow<'v>(value: &'v Value<'_>) -> Value<'v> {
     match value {

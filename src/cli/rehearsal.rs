@@ -1,7 +1,7 @@
 //! A rehearsal through the same doors as a visitor's request: what `mint` and `test` share.
 
 use crate::config::model::{From, Policy};
-use crate::decide::{self, Head, Minting, Screened};
+use crate::decide::{self, BROWSERS, Head, Minting, Screened};
 use crate::evidence::Finding;
 use crate::refusal::{Code, Refusal};
 use crate::session;
@@ -10,12 +10,9 @@ use crate::session::jwt::{Claims, NoClaims, STAND_IN};
 use crate::token::Moment;
 use crate::trust::{Caller, Peer, TrustedPeer};
 use crate::value::Session;
-use http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
 use http::{Method, Uri, Version};
 use std::net::Ipv4Addr;
-
-/// What a browser says of its own request: no app answers with these.
-const BROWSER: [&str; 4] = ["sec-purpose", "purpose", "sec-fetch-site", "sec-fetch-dest"];
 
 /// A visitor's request, and what the app would answer to it.
 pub(super) struct Visit<'w> {
@@ -56,7 +53,8 @@ impl<'w> Visit<'w> {
         if matches!(policy.from, From::Probe(_) | From::Handoff) {
             request = HeaderMap::new();
             let overrides = [&policy.overrides.account, &policy.overrides.integration];
-            let own = [HOST, COOKIE].into_iter().chain(BROWSER.map(HeaderName::from_static));
+            // What a browser says of its own request no app answers with.
+            let own = [HOST, COOKIE].into_iter().chain(BROWSERS);
             for name in own.chain(overrides.into_iter().flatten().cloned()) {
                 request.extend(headers.get_all(&name).iter().cloned().map(|value| (name.clone(), value)));
             }

@@ -75,6 +75,9 @@ pub(super) struct Fetched {
 /// What may stand under `secret`.
 const KEYS: [&str; 4] = ["file", "env", "encoding", "required"];
 
+/// What the names of keys have in them behind which a secret is told of.
+const CALLED: [&str; 2] = ["secret", "value"];
+
 /// Whether a line may hold a secret that was written inline, where only a reference belongs: by the
 /// look of the text, since this is asked of files that no tree can be made of, too.
 pub(super) fn may_hold(source: &Source, number: u32) -> bool {
@@ -110,7 +113,7 @@ fn is_keyless(line: &str) -> bool {
         let value = behind.trim_start();
         value.len() < behind.len() && !value.is_empty() && !value.starts_with([':', '=', '#', ',', ']', '}'])
     };
-    ["secret", "value"].iter().any(|word| line.split(word).skip(1).any(is_bare))
+    CALLED.iter().any(|word| line.split(word).skip(1).any(is_bare))
 }
 
 /// Whether a line stands in a block of PEM, which may be a private key.
@@ -132,7 +135,7 @@ fn indentation(line: &str) -> usize {
 fn refers(line: &str) -> Option<bool> {
     let lower = line.to_ascii_lowercase();
     let behind = |word| line.get(lower.find(word)?..)?.split_once([':', '=']).map(|(_, value)| value.trim());
-    ["secret", "value"].into_iter().filter_map(behind).map(is_reference).reduce(|one, other| one && other)
+    CALLED.into_iter().filter_map(behind).map(is_reference).reduce(|one, other| one && other)
 }
 
 /// Whether this is one of the keys that say where a secret is, or several in braces.

@@ -11,6 +11,9 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What a request is made for: a page, a frame, a script.
 pub const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
+/// The names of all that it says.
+pub const BROWSERS: [HeaderName; 4] = [SEC_PURPOSE, PURPOSE, SEC_FETCH_SITE, SEC_FETCH_DEST];
+
 /// Whether the browser says that the visitor is here, and on a page that may ask.
 pub(super) fn check(headers: Lines<'_>, door: Door, cross_site_iframe: bool) -> Result<(), Refusal> {
     if [SEC_PURPOSE, PURPOSE].iter().any(|name| any_value(headers, name, is_ahead_of_visitor)) {

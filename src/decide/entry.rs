@@ -4,13 +4,13 @@
 //! visitor's, and the way to another account. Who is there is asked anew with every request.
 
 use super::{Ask, Head, Minting, Screened, check_carriers, chosen, inputs, refuse_claim};
-use crate::config::model::{Account, Delivery, Mount, Policy, Proxied};
+use crate::config::model::{Account, Mount, Policy, Proxied};
 use crate::evidence::Finding;
 use crate::http1::lines::Lines;
 use crate::http1::target::Target;
 use crate::query::TOKEN;
 use crate::refusal::{Code, Refusal};
-use crate::route::{By, decode_fully, settled, without_parameters};
+use crate::route::{decode_fully, settled, without_parameters};
 use crate::trust::TrustedPeer;
 use crate::value::Session;
 use http::Method;
@@ -61,8 +61,7 @@ fn name_of_host<'h>(target: Target<'h>, headers: Lines<'h>) -> Option<&'h str> {
 
 /// At a host that is Pandium's, its script could read what our other routes tell the app's pages.
 pub(super) fn check_shown(policy: &Policy, ask: Ask<'_, '_>) -> Result<(), Refusal> {
-    let shown = ask.by == By::Leading && ask.target.deliver == Delivery::Proxy;
-    if ask.here && is_at_host(policy) && !shown {
+    if ask.here && is_at_host(policy) && !ask.is_by_proxy() {
         return Err(Refusal::new(
             Code::UnknownIntegration,
             "this host is Pandium's: only what is proxied is there",

@@ -8,11 +8,10 @@ mod sample;
 
 use self::sample::{Body, quoted};
 use super::service::Visit;
-use crate::claims::Cause;
 use crate::config::Config;
 use crate::config::model::{Carrier, From, Integration, Policy, SignedIn, Target};
 use crate::decide::Ask;
-use crate::evidence::{Finding, State};
+use crate::evidence::{Finding, State, Whose};
 use crate::fields::{self, Field, Presence, Source};
 use crate::refusal::{Code, Refusal};
 use crate::route::{Asked, Door, Route};
@@ -67,9 +66,6 @@ pub(super) fn command(
     Some(command.0)
 }
 
-/// Why a claim cannot be made, where only the visitor's own value leads to that.
-const UNKNOWABLE: [Cause; 4] = [Cause::Items, Cause::Character, Cause::Empty, Cause::Missing];
-
 /// Whether `mint` comes to the same end: it plays a trusted peer's GET to a plain path of ours, and asks
 /// nobody. Of Pandium's pages it plays the session. `unlisted`: the file does not list the integration.
 fn can_be_played(policy: &Policy, refusal: &Refusal, route: &Route, unlisted: bool) -> bool {
@@ -82,15 +78,12 @@ fn can_be_played(policy: &Policy, refusal: &Refusal, route: &Route, unlisted: bo
         | Code::SessionUnavailable
         | Code::KeyUnavailable
         | Code::TokenTooLarge => false,
-        Code::InvalidValue => {
-            let detail = &refusal.evidence.detail;
-            !detail.starts_with("claim ") || !UNKNOWABLE.iter().any(|why| detail.ends_with(&why.to_string()))
-        }
+        Code::InvalidValue => refusal.evidence.whose != Whose::Value,
         Code::UnknownIntegration => unlisted && route.door != Door::Pandium,
         // With these, `mint` takes headers for the app's.
         Code::NominatedHeader | Code::AliasHeader => !matches!(policy.from, From::Probe(_) | From::Handoff),
         Code::CrossSite => route.door != Door::Pandium,
-        _ => !refusal.evidence.stale && found.is_none_or(|found| found.source != PROBE),
+        _ => refusal.evidence.whose != Whose::Browser && found.is_none_or(|found| found.source != PROBE),
     }
 }
 

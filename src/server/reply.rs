@@ -2,7 +2,7 @@
 
 use super::page;
 use crate::decide::SEC_FETCH_DEST;
-use crate::evidence::Evidence;
+use crate::evidence::Whose;
 use crate::http1::head::BadHead;
 use crate::http1::lines::Lines;
 use crate::protected::{OWN, X_REQUEST_ID};
@@ -137,10 +137,10 @@ impl Form {
 
 /// The answer to a refused request.
 pub fn refusal(refusal: &Refusal, form: Form, id: &RequestId) -> Response<Body> {
-    let who = match &*refusal.evidence {
-        Evidence { stale: true, .. } => page::Who::Browser,
-        Evidence { by_edge: true, .. } => page::Who::Edge,
-        _ => page::Who::Nobody,
+    let who = match refusal.evidence.whose {
+        Whose::Browser => page::Who::Browser,
+        Whose::Edge => page::Who::Edge,
+        Whose::Nobody | Whose::Value => page::Who::Nobody,
     };
     let mut answer = told(status(refusal), refusal.code.as_str(), who, form, id);
     if refusal.code == Code::MethodNotAllowed {

@@ -2,7 +2,7 @@
 
 use super::{about, complete, cookie, flawed, has_cookie, read_all};
 use crate::config::model::Policy;
-use crate::evidence::{Finding, State};
+use crate::evidence::{Finding, State, Whose};
 use crate::fields::{Field, Source};
 use crate::http1::lines::Lines;
 use crate::refusal::{Code, Refusal};
@@ -36,13 +36,13 @@ fn check_complete(policy: &Policy, headers: Lines<'_>) -> Result<(), Refusal> {
         .iter()
         .find(|field| matches!(&field.source, Source::Header { name, .. } if forgotten(name)));
     if let Some(field) = field {
-        return Err(about(field, Code::IncompleteSession, detail, State::Absent).by_edge());
+        return Err(about(field, Code::IncompleteSession, detail, State::Absent).of(Whose::Edge));
     }
     let overrides = [&policy.overrides.account, &policy.overrides.integration];
     match overrides.into_iter().flatten().find(|name| forgotten(name)) {
         Some(name) => {
             let finding = Finding::of(format!("header {name}")).state(State::Absent);
-            Err(Refusal::new(Code::IncompleteSession, detail).about(finding).by_edge())
+            Err(Refusal::new(Code::IncompleteSession, detail).about(finding).of(Whose::Edge))
         }
         None => Ok(()),
     }

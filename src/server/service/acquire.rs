@@ -1,7 +1,6 @@
 //! Acquiring the session of a visitor who wants to go to Pandium, or is there, from whoever vouches for
 //! it.
 
-use super::pandium::by_proxy;
 use super::{Answered, Service, Visit};
 use crate::config::model::{From, Jwt, Probe};
 use crate::decide::{self, Ask, Entry};
@@ -195,7 +194,7 @@ impl Service {
             Err(refusal) => return self.refuse(visit, wish.ask(), &refusal),
         };
         let granted = match (wish, body) {
-            (Wish::Token(ask), _) if by_proxy(ask) => Box::pin(self.show(ask, visit, &session)).await,
+            (Wish::Token(ask), _) if ask.is_by_proxy() => Box::pin(self.show(ask, visit, &session)).await,
             (Wish::Token(ask), _) => self.mint(ask, visit, &session),
             (Wish::Page(entry), Some(body)) => Box::pin(self.enter(entry, visit, body, &session)).await,
             (Wish::Page(_), None) => Err(probe::unavailable("the request is the app's already", false)),

@@ -7,7 +7,6 @@
 //! however they are kept. All else is none of this module's business: it leaves no trace, and the request
 //! goes the long way, where it may be refused, and told why.
 
-use super::pandium::by_proxy;
 use super::passing::Passing;
 use super::{Service, Stamp, mark};
 use crate::config::model::From;
@@ -55,7 +54,7 @@ impl Service {
             return None;
         }
         let Ok(Screened::Install(ask)) = decide::screen(policy, head) else { return None };
-        let trusted = ask.trusted.filter(|_| !by_proxy(ask))?;
+        let trusted = ask.trusted.filter(|_| !ask.is_by_proxy())?;
         let session = session::headers::acquire(policy, head.headers, trusted).ok()?;
         let account = decide::account(policy, ask, &session).ok()?;
         let mark = mark(ask.trusted, head.headers);

@@ -2,8 +2,9 @@
 
 use super::{Answered, Service, Visit};
 use crate::config::Config;
-use crate::config::model::{Account, Carrier, Delivery, From, Jwt, Mount, Proxied};
+use crate::config::model::{Account, Carrier, From, Jwt, Mount, Proxied};
 use crate::decide::{self, Ask, Entry};
+use crate::evidence::Whose;
 use crate::protected::{Protected, X_FORWARDED_PROTO, strip_where};
 use crate::proxy;
 use crate::proxy::arriving::Arriving;
@@ -15,7 +16,6 @@ use crate::proxy::place::Place;
 use crate::proxy::rewrite::{Dressed, Manner, Mismatch, Origin, Seal, View, dress_answer, dress_request};
 use crate::query;
 use crate::refusal::{Code, Refusal};
-use crate::route::By;
 use crate::server::reply::{self, Failure};
 use crate::server::verdict::Verdict;
 use crate::telemetry::Mark;
@@ -29,11 +29,6 @@ use http::uri::Authority;
 use http::{Request, Response, Uri};
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// Whether this is delivered by us.
-pub(super) fn by_proxy(ask: Ask<'_, '_>) -> bool {
-    ask.target.deliver == Delivery::Proxy && ask.by == By::Leading
-}
 
 /// The way to Pandium for each account: those at one address share it, and with what was there before.
 pub(super) fn places(config: &Config, previous: &[Option<Arc<Place>>]) -> Vec<Option<Arc<Place>>> {
@@ -247,8 +242,11 @@ impl Service {
         match self.open(stage, session)? {
             Ok((seal, cookies)) => Ok(self.pass_on(stage, &view, body, &seal, cookies).await),
             Err(Mismatch(detail)) => {
-                let mut answered =
-                    self.refuse(visit, None, &Refusal::new(Code::IncompleteSession, detail).stale());
+                let mut answered = self.refuse(
+                    visit,
+                    None,
+                    &Refusal::new(Code::IncompleteSession, detail).of(Whose::Browser),
+                );
                 for line in visit.jar.expired(None, visit.parts.uri.path(), &view, self.manner(visit)) {
                     answered.response.headers_mut().append(SET_COOKIE, line);
                 }
