@@ -1,12 +1,11 @@
 //! `serve`, with everything that a visitor, an edge and an app can do to it.
 
 use crate::harness::child::{Scratch, Serving};
-use crate::harness::{App, INSTALL, Message, Reader, STRANGER, TRUSTED, changed, connect, fixture};
+use crate::harness::{App, INSTALL, Message, Reader, STRANGER, TRUSTED, changed, connect, fixture, nobody};
 use crate::{KEY, MARK, assert_silent};
 use pandium_sidecar::refusal::Code;
 use std::net::SocketAddr;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 
 /// What stands on every request.
 const EVERYWHERE: &str = "User-Agent: kanarie-agent\r\nCookie: kanarie-cookie=kanarie-crumb\r\n\
@@ -234,9 +233,7 @@ async fn no_canary_sings_in_text() {
 /// Without an app to be found, without a key, and with nothing to listen at.
 #[tokio::test]
 async fn no_canary_sings_where_something_is_missing() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let app = gone.local_addr().unwrap();
-    drop(gone);
+    let (_held, app) = nobody();
     let scratch = Scratch::new("missing");
     let text = changed(&config(app), &[("{ env: FIXTURE_SECRET }", "{ env: NOT_THERE, required: false }")]);
     let file = scratch.write("c.yaml", text);

@@ -2,11 +2,11 @@
 //! there.
 
 use crate::harness::script::{Step, ok, say};
-use crate::harness::{Message, Reader, STRANGER, Sidecar, TRUSTED, connect, fixture};
+use crate::harness::{Message, Reader, STRANGER, Sidecar, TRUSTED, connect, fixture, nobody};
 use crate::kit::{gist, playing, post};
 use crate::raw::{SMUGGLED, app_and_sidecar};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 fn asking(path: &str, length: usize) -> String {
     post(path, length).replace("Content-Length", "Expect: 100-continue\r\nContent-Length")
@@ -48,9 +48,7 @@ async fn who_is_refused_is_not_told_to_send() {
 
 #[tokio::test]
 async fn nobody_is_told_to_send_to_an_app_that_is_down() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = gone.local_addr().unwrap();
-    drop(gone);
+    let (_held, address) = nobody();
     let sidecar = Sidecar::start(&fixture(address)).await;
     let mut reader = sent(STRANGER, &sidecar, &asking("/up", 5)).await;
     let answer = reader.answer().await;

@@ -13,7 +13,7 @@ use pandium_sidecar::app as program;
 use pandium_sidecar::config;
 use pandium_sidecar::server::listener::Bound;
 use pandium_sidecar::server::status::Standing;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use way::{Connection, Door, Entrance};
@@ -287,6 +287,14 @@ pub fn request(method: &str, path: &str, lines: &[&str]) -> Vec<u8> {
 /// Header lines as they stand on the wire.
 pub fn joined(lines: &[&str]) -> String {
     lines.iter().flat_map(|line| [*line, "\r\n"]).collect()
+}
+
+/// An address at which nobody listens; nor can anybody else, as long as the socket is kept.
+pub fn nobody() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// A connection from a loopback address of one's choice.

@@ -4,12 +4,11 @@ use crate::ask::{ADMIN, get, samples};
 use crate::harness::message::{Message, PATIENCE};
 use crate::harness::script::until;
 use crate::harness::{
-    App, INSTALL, Reader, STRANGER, Sidecar, TRUSTED, assert_minted, changed, connect, fixture, pair_with,
-    request,
+    App, INSTALL, Reader, STRANGER, Sidecar, TRUSTED, assert_minted, changed, connect, fixture, nobody,
+    pair_with, request,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
 
 const OWN: &str = "X-Tenant-Id: acme";
 
@@ -316,9 +315,7 @@ async fn both_formats_are_spoken_to_whoever_asks_for_them() {
 
 #[tokio::test]
 async fn an_app_that_is_gone_is_told_from_one_that_answers() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = gone.local_addr().unwrap();
-    drop(gone);
+    let (_held, address) = nobody();
     let sidecar = Sidecar::start(&changed(&fixture(address), &[ADMIN])).await;
     assert_eq!(sidecar.get(STRANGER, "/", &[]).await.status(), 502);
     assert_eq!(samples(&sidecar).await["upstream_requests_total{code=\"upstream-unreachable\"}"], 1.0);

@@ -1,21 +1,16 @@
 //! What the log says of an app that gives no answer: enough to find it, and nothing of the visitor's.
 
 use crate::harness::child::{Scratch, Serving};
-use crate::harness::{App, INSTALL, Reader, SECRET, TRUSTED, changed, connect, fixture, request};
+use crate::harness::{App, INSTALL, Reader, SECRET, TRUSTED, changed, connect, fixture, nobody, request};
 use serde_json::Value;
-use std::net::SocketAddr;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 const TRACE: &str = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 fn start(scratch: &Scratch, file: String) -> Serving {
     let config = scratch.write("config.yaml", file);
     Serving::start(&config, &["--log-format", "json"], &[("FIXTURE_SECRET", SECRET)])
-}
-
-async fn nobody_there() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 /// Asks, and finds the line under the request's id.
@@ -45,7 +40,7 @@ fn assert_told(line: &Value, told: &[(&str, &str)]) {
 
 #[tokio::test]
 async fn an_app_that_is_down_is_named() {
-    let gone = nobody_there().await;
+    let (_held, gone) = nobody();
     let app = gone.to_string();
     let scratch = Scratch::new("unanswered-down");
     let mut serving = start(&scratch, fixture(gone));
@@ -87,7 +82,7 @@ async fn so_is_one_that_breaks_later() {
 
 #[tokio::test]
 async fn so_is_one_that_should_have_said_who_it_is() {
-    let gone = nobody_there().await;
+    let (_held, gone) = nobody();
     let app = gone.to_string();
     let scratch = Scratch::new("unanswered-handoff");
     let file = changed(&fixture(gone), &[("from: headers", "from: handoff")]);

@@ -1,17 +1,15 @@
 //! What a visitor is told where the app, or the visitor, fails.
 
 use crate::harness::{
-    App, Reader, STRANGER, Sidecar, TRUSTED, assert_refused, changed, connect, fixture, pair, pair_with,
-    request,
+    App, Reader, STRANGER, Sidecar, TRUSTED, assert_refused, changed, connect, fixture, nobody, pair,
+    pair_with, request,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn an_app_that_is_down() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let (_held, address) = nobody();
     let sidecar = Sidecar::start(&fixture(address)).await;
     for request in
         [request("GET", "/", &[]), b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc".to_vec()]

@@ -1,9 +1,7 @@
 //! An app that answers a probe in every wrong way: a code, no token, and the next visitor is served.
 
-use crate::harness::{Sidecar, TRUSTED, assert_minted, assert_refused, changed, claims};
+use crate::harness::{Sidecar, TRUSTED, assert_minted, assert_refused, changed, claims, nobody};
 use crate::{answer, app, install, json, known, probing, probing_json, say};
-use std::net::SocketAddr;
-use tokio::net::TcpListener;
 
 const COOKIES: [&str; 2] = ["sid=new; Path=/; HttpOnly", "theme=dark"];
 const SETS: [&str; 2] = ["Set-Cookie: sid=new; Path=/; HttpOnly", "Set-Cookie: theme=dark"];
@@ -270,14 +268,10 @@ async fn the_size_of_an_answer_has_an_end() {
     }
 }
 
-async fn nobody_there() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
-
 #[tokio::test]
 async fn an_app_that_is_not_there() {
     let app = app().await;
-    let gone = nobody_there().await;
+    let (_held, gone) = nobody();
     let file = changed(&probing(&app), &[(&app.address.to_string(), &gone.to_string())]);
     let sidecar = Sidecar::start(&file).await;
     let mut visitor = sidecar.visitor(TRUSTED);

@@ -1,7 +1,7 @@
 //! What the log and the operator's list say of an app that answered, and named nobody: what it answered.
 
 use crate::harness::child::{Scratch, Serving};
-use crate::harness::{INSTALL, Reader, SECRET, STRANGER, connect, request};
+use crate::harness::{INSTALL, Reader, SECRET, STRANGER, connect, nobody, request};
 use crate::{answer, app, changed, handing_off, probing, probing_json, say};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -72,9 +72,7 @@ async fn what_the_app_answered_is_named() {
 #[tokio::test]
 async fn why_the_app_gave_no_answer_is_said() {
     let app = app().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let gone = listener.local_addr().unwrap();
-    drop(listener);
+    let (_held, gone) = nobody();
     let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let https = plain.local_addr().unwrap();
     tokio::spawn(async move {
